@@ -1,0 +1,166 @@
+//! What every object must be, checked when it is built and again when it is loaded.
+
+use std::ffi::OsStr;
+
+use libbpf_rs::btf::types::DeclTag;
+use libbpf_rs::btf::{Btf, types};
+use libbpf_rs::{AsRawLibbpf as _, MapType, ObjectBuilder, OpenObject, ReferencesType as _, Result};
+
+/// Whose event a program reports: the entry macro that made it (`bpf/entry.bpf.h`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// The current task, in process context.
+    Current,
+    /// A task that an argument names.
+    Task,
+    /// The tasks that a context switch takes off and puts on.
+    Switch,
+    /// Whoever an earlier program recorded.
+    Keyed,
+    /// The task that an interrupt or a sample interrupted.
+    Interrupted,
+    /// Nobody: for scope `host` only.
+    Host,
+    /// Keeps the process tree of `-- COMMAND`.
+    Family,
+    /// Describes its caller, through a test run.
+    Viewer,
+}
+
+/// A program of an object, as its tag describes it.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// Name of the C function.
+    pub name: String,
+    /// Section, `tp_btf/sys_exit` say: its type and hook.
+    pub section: String,
+    /// Whose events it reports.
+    pub subject: Subject,
+    /// The alternative sets it belongs to; empty: all of them.
+    pub sets: Vec<u32>,
+    /// The knob without which it is not loaded.
+    pub when: Option<String>,
+}
+
+/// Map memory that one tool may ask for, bytes, the ring not counted.
+const MAX_MAP_MEMORY: u64 = 32 << 20;
+
+fn fault<T>(text: String) -> Result<T> {
+    Err(libbpf_rs::Error::from(std::io::Error::new(std::io::ErrorKind::InvalidData, text)))
+}
+
+/// Checks a whole object file: every program tagged and fully inlined, every map bounded.
+pub fn object(bytes: &[u8]) -> Result<()> {
+    let object = ObjectBuilder::default().open_memory(bytes)?;
+    programs(&object)?;
+    for program in object.progs() {
+        let name = program.name().to_string_lossy().into_owned();
+        // BPF_PSEUDO_CALL and BPF_PSEUDO_FUNC: a call of our own code, or its address for a callback.
+        let calls = program
+            .insns()
+            .iter()
+            .any(|insn| (insn.code == 0x85 && insn.src_reg() == 1) || (insn.code == 0x18 && insn.src_reg() == 4));
+        if calls {
+            return fault(format!("program {name} has a subprogram or a callback; all code must be inlined"));
+        }
+    }
+    let mut memory = 0;
+    for map in object.maps() {
+        let name = map.name().to_string_lossy().into_owned();
+        let sized_by_engine = matches!(map.map_type(), MapType::RingBuf);
+        if map.max_entries() == 0 && map.map_type() != MapType::TaskStorage {
+            return fault(format!("map {name} has no bound"));
+        }
+        if !sized_by_engine {
+            memory += u64::from(map.max_entries()) * u64::from(map.key_size() + map.value_size());
+        }
+    }
+    if memory > MAX_MAP_MEMORY {
+        return fault(format!("maps of {memory} bytes; the bound is {MAX_MAP_MEMORY}"));
+    }
+    Ok(())
+}
+
+/// The programs of an opened object; an error names the first one without a valid tag.
+pub fn programs(object: &OpenObject) -> Result<Vec<Program>> {
+    // SAFETY: the pointer is that of a live object, borrowed for this call.
+    let raw = unsafe { object.as_libbpf_object().as_ref() };
+    let Some(btf) = Btf::from_bpf_object(raw)? else {
+        return fault("the object has no BTF".into());
+    };
+    let tags: Vec<(String, String)> = btf
+        .type_by_kind::<DeclTag<'_>>()
+        .filter_map(|tag| {
+            let of = tag.referenced_type();
+            types::Func::try_from(of).ok()?;
+            Some((text(of.name()), text(tag.name())))
+        })
+        .collect();
+    object
+        .progs()
+        .map(|program| {
+            let (name, section) = (text(Some(program.name())), text(Some(program.section())));
+            let tag = tags.iter().filter(|(of, _)| *of == name).find_map(|(_, tag)| tag.strip_prefix("cbpf:"));
+            match tag.and_then(|tag| parse(&name, &section, tag)) {
+                Some(program) => Ok(program),
+                None => fault(format!("program {name} in section {section} has no valid ownership tag")),
+            }
+        })
+        .collect()
+}
+
+fn text(name: Option<&OsStr>) -> String {
+    name.unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn parse(name: &str, section: &str, tag: &str) -> Option<Program> {
+    let mut words = tag.split_whitespace();
+    let subject = match words.next()? {
+        "current" => Subject::Current,
+        "task" => Subject::Task,
+        "switch" => Subject::Switch,
+        "keyed" => Subject::Keyed,
+        "interrupted" => Subject::Interrupted,
+        "host" => Subject::Host,
+        "family" => Subject::Family,
+        "viewer" => Subject::Viewer,
+        _ => return None,
+    };
+    let mut program = Program { name: name.into(), section: section.into(), subject, sets: Vec::new(), when: None };
+    for word in words {
+        match word.split_once('=')? {
+            ("set", list) => program.sets = list.split(',').map(|n| n.parse().ok()).collect::<Option<_>>()?,
+            ("when", knob) => program.when = Some(knob.into()),
+            _ => return None,
+        }
+    }
+    Some(program)
+}
+
+/// A knob: a `const volatile` global of the tool, by name.
+#[derive(Clone, Debug)]
+pub struct Knob {
+    /// Name of the C variable.
+    pub name: String,
+    /// Where it stands in `.rodata`, bytes.
+    pub offset: usize,
+    /// Its size, bytes.
+    pub size: usize,
+}
+
+/// The knobs of an opened object, in the order they stand in.
+pub fn knobs(object: &OpenObject) -> Result<Vec<Knob>> {
+    // SAFETY: as in `programs`.
+    let raw = unsafe { object.as_libbpf_object().as_ref() };
+    let Some(btf) = Btf::from_bpf_object(raw)? else { return Ok(Vec::new()) };
+    let Some(section) = btf.type_by_kind::<types::DataSec<'_>>().find(|s| s.name() == Some(OsStr::new(".rodata")))
+    else {
+        return Ok(Vec::new());
+    };
+    let mut knobs = Vec::new();
+    for variable in section.iter() {
+        let Some(var) = btf.type_by_id::<types::Var<'_>>(variable.ty) else { continue };
+        knobs.push(Knob { name: text(var.name()), offset: variable.offset as usize, size: variable.size });
+    }
+    Ok(knobs)
+}

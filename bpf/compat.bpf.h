@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Where kernels differ: one accessor per difference, headed by what changed and when. A field that the
+ * pinned vmlinux.h lacks stands in a struct with a ___ suffix, which CO-RE matches by the name before it.
+ * Every choice is made by what BTF has, so that backports are right too.
+ */
+#ifndef CBPF_COMPAT_BPF_H
+#define CBPF_COMPAT_BPF_H
+
+#define RELOCATE __attribute__((preserve_access_index))
+
+/* 5.11, 3ca1032ab7ab: bpf_get_current_task_btf(). Without it `current` can only be read through helpers. */
+#define HAVE_CURRENT_BTF bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf)
+
+/* 5.14, 2f064a59a11f: task_struct.state became __state. */
+struct task_struct___state {
+	volatile long state;
+} RELOCATE;
+
+static __always_inline long task_state(struct task_struct *task)
+{
+	struct task_struct___state *old = (void *)task;
+
+	if (bpf_core_field_exists(old->state))
+		return old->state;
+	return task->__state;
+}
+
+/* 6.1, 7f203bc89eb6: cgroup.ancestor_ids became cgroup.ancestors. */
+struct cgroup___ids {
+	__u64 ancestor_ids[1];
+} RELOCATE;
+
+/* The kernfs id of the ancestor of `cgrp` at `level`, 0 when it cannot be read. */
+static __always_inline __u64 cgroup_ancestor(struct cgroup *cgrp, int level)
+{
+	struct cgroup___ids *old = (void *)cgrp;
+	struct cgroup *up = 0;
+	__u64 id = 0;
+
+	if (bpf_core_field_exists(old->ancestor_ids)) {
+		bpf_probe_read_kernel(&id, sizeof(id),
+				      (void *)__builtin_preserve_access_index(&old->ancestor_ids[0]) + level * sizeof(id));
+		return id;
+	}
+	bpf_probe_read_kernel(&up, sizeof(up),
+			      (void *)__builtin_preserve_access_index(&cgrp->ancestors[0]) + level * sizeof(up));
+	return BPF_CORE_READ(up, kn, id);
+}
+
+/* A kernfs id was a union before 5.5; the floor is 5.10, so it is a plain u64 everywhere. */
+
+#endif

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * All that leaves a program: records in the ring, counts and state in maps. Every helper takes the proof, and a
+ * proof that is not one makes it do nothing. Each event of the scope is either delivered or counted under the
+ * cause of its loss: matched = shown + dropped.
+ */
+#ifndef CBPF_EMIT_BPF_H
+#define CBPF_EMIT_BPF_H
+
+#include "event.h"
+
+#define SCRATCH_SIZE (16 * 1024)
+
+/* A CPU wakes the reader at most this often; the reader polls on for twice as long after it was woken (ring.rs). */
+#define WAKE_NS (5 * 1000 * 1000)
+
+/* Both sized by the engine: --buffer, and the CPUs there can be. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} events SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct cbpf_counts);
+} counts SEC(".maps");
+
+/* Where a record with strings is put together. Not for interrupts: they use the stack. */
+struct cbpf_scratch {
+	__u64 user;		/* who is writing here: a program that is preempted half-way notices */
+	char buf[SCRATCH_SIZE];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct cbpf_scratch);
+} scratch_space SEC(".maps");
+
+/* A map of a tool. Tools have no other way to declare one: the raw section attribute is out of their reach. */
+#define MAP(name, map_type, entries, key_t, value_t)					\
+	struct {									\
+		__uint(type, BPF_MAP_TYPE_##map_type);					\
+		__uint(max_entries, entries);						\
+		__type(key, key_t);							\
+		__type(value, value_t);							\
+	} name __attribute__((section(".maps"), used))
+
+static __always_inline struct cbpf_counts *this_cpu_counts(void)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+
+	return bpf_map_lookup_elem(&counts, &cpu);
+}
+
+/* Atomic, although per CPU: an interrupt may count between our load and our store. */
+#define COUNT(field) __sync_fetch_and_add(&(field), 1)
+
+/* An event of the scope was lost for this reason. */
+static __always_inline void drop(owner_t o, enum cbpf_loss why)
+{
+	struct cbpf_counts *c = o->ok ? this_cpu_counts() : 0;
+
+	if (c) {
+		COUNT(c->matched);
+		COUNT(c->dropped[why]);
+	}
+}
+
+/*
+ * Sends a record of `size` bytes, which starts with a head, and fills the head in.
+ *
+ * The kernel's own rule, to wake the reader whenever it has caught up, costs a wake-up per event as soon as the
+ * reader keeps up: four times what everything else here costs. A CPU that woke the reader less than WAKE_NS ago
+ * leaves it to the reader's own timer instead.
+ */
+static __always_inline void emit(owner_t o, struct cbpf_head *head, __u64 size)
+{
+	struct cbpf_subject who = {};
+	struct cbpf_counts *c;
+	__u64 flags = BPF_RB_NO_WAKEUP;
+
+	if (!o->ok)
+		return;
+	c = this_cpu_counts();
+	if (!c)
+		return;
+	describe(o, &who);
+	head->ts = bpf_ktime_get_ns();
+	head->pid = who.pid;
+	head->tid = who.tid;
+	head->uid = who.uid;
+	__builtin_memcpy(head->comm, who.comm, sizeof(head->comm));
+	if (head->ts - c->woke >= WAKE_NS) {
+		c->woke = head->ts;
+		flags = BPF_RB_FORCE_WAKEUP;
+	}
+	COUNT(c->matched);
+	if (bpf_ringbuf_output(&events, head, size, flags))
+		COUNT(c->dropped[CBPF_RING_FULL]);
+}
+
+/* Per-CPU space for a record with strings, its head and first `fixed` bytes zeroed; NULL without proof. */
+static __always_inline void *scratch_of(owner_t o)
+{
+	struct cbpf_scratch *s;
+	__u32 zero = 0;
+
+	if (!o->ok)
+		return 0;
+	s = bpf_map_lookup_elem(&scratch_space, &zero);
+	if (!s)
+		return 0;
+	s->user = bpf_get_current_pid_tgid();
+	return s->buf;
+}
+#define scratch(o, type)								\
+	({										\
+		type *___e = scratch_of(o);						\
+		if (___e)								\
+			__builtin_memset(___e, 0, sizeof(*___e));			\
+		___e;									\
+	})
+
+/*
+ * Sends what `scratch` gave out, with `tail` bytes behind the fixed part. Uprobe programs can be preempted; if
+ * another one took the space in between, this record is no longer what it was.
+ */
+#define emit_scratch(o, e, tail)							\
+	({										\
+		struct cbpf_scratch *___s = (void *)(e) - offsetof(struct cbpf_scratch, buf);	\
+		__u64 ___tail = (tail);							\
+											\
+		if (___s->user != bpf_get_current_pid_tgid())				\
+			drop(o, CBPF_NESTED);						\
+		else									\
+			emit(o, &(e)->head, sizeof(*(e)) + (___tail > SCRATCH_SIZE / 2 ? SCRATCH_SIZE / 2 : ___tail)); \
+	})
+
+/* Maps. Looking up is letting out too: a value found can be changed in place. */
+#define map_get(o, map, key) ((o)->ok ? bpf_map_lookup_elem(map, key) : 0)
+#define map_del(o, map, key) ((o)->ok ? bpf_map_delete_elem(map, key) : -1)
+
+/* Stores state between two programs; false, and an event lost, when the map is full. */
+#define map_put(o, map, key, value)							\
+	({										\
+		bool ___put = (o)->ok && !bpf_map_update_elem(map, key, value, BPF_ANY);	\
+		if (!___put)								\
+			drop(o, CBPF_MAP_FULL);						\
+		___put;									\
+	})
+
+/* The value of `key`, made as zeroes if need be; NULL, and an event lost, when the map is full. */
+#define map_get_or_zero(o, map, key, zero)						\
+	({										\
+		void *___v = (o)->ok ? bpf_map_lookup_elem(map, key) : 0;			\
+		if (!___v && (o)->ok) {							\
+			bpf_map_update_elem(map, key, zero, BPF_NOEXIST);		\
+			___v = bpf_map_lookup_elem(map, key);				\
+			if (!___v)							\
+				drop(o, CBPF_MAP_FULL);					\
+		}									\
+		___v;									\
+	})
+
+/*
+ * Does the subject's comm contain the knob `part`? An empty part matches all. Here and not in the report, so that
+ * what it filters out is neither matched nor paid for.
+ */
+static __always_inline bool comm_has(owner_t o, const volatile char *part)
+{
+	struct cbpf_subject who = {};
+
+	if (!part[0])
+		return true;
+	describe(o, &who);
+	for (int i = 0; i < CBPF_COMM_LEN; i++) {
+		bool same = true;
+
+		for (int j = 0; j < CBPF_COMM_LEN && part[j]; j++)
+			same &= i + j < CBPF_COMM_LEN && who.comm[i + j] == (__u8)part[j];
+		if (same)
+			return true;
+	}
+	return false;
+}
+
+/* One more event that a map, not the ring, delivers. */
+static __always_inline void matched(owner_t o)
+{
+	struct cbpf_counts *c = o->ok ? this_cpu_counts() : 0;
+
+	if (c)
+		COUNT(c->matched);
+}
+
+#endif

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The only ways into a program. Each macro names the event's subject, tests it, and gives the body a proof `o`.
+ *
+ *	TRACE_CURRENT(opts, section, name, args...)		the current task, in process context
+ *	TRACE_CURRENT_IF(opts, section, name, (cond), args...)	the same, after a test that is cheaper than ownership
+ *	TRACE_TASK(opts, section, name, (task), args...)	a task that an argument names
+ *	TRACE_SWITCH(opts, name)				sched_switch: `prev` and `next`, each with a proof of its own
+ *	TRACE_KEYED(opts, section, name, map, (key), args...)	whoever a program recorded under `key` in `map`
+ *	TRACE_KEYED_OR(opts, section, name, map, (key), (anonymous), args...)	the same, or what the scope owns namelessly
+ *	TRACE_REQUEST, TRACE_SOCK				built on it: block.bpf.h, sock.bpf.h
+ *	TRACE_INTERRUPTED(opts, section, name, args...)		the task that an interrupt or a sample interrupted
+ *	TRACE_SAMPLE(opts, name)				the same at a perf event
+ *	TRACE_CALL / TRACE_RETURN(opts, section, name, args...)	the current task, at a user function
+ *	TRACE_HOST(opts, section, name, args...)		no subject: loaded in scope `host` only
+ *
+ * `opts` is a string of words for the engine: "set=N[,M]" puts the program into alternative sets (a program without
+ * is in every set), "when=KNOB" loads it only if that knob is not zero. Together with the kind of subject it
+ * becomes a BTF tag of the program; an object that has a program without one is neither built nor loaded.
+ *
+ * Everything is inlined. On kernels 6.9 to 7.0 a faulting load in a subprogram of a token-loaded program
+ * crashes the machine (jit_subprogs() did not copy aux->token), so there are no subprograms and no callbacks.
+ */
+#ifndef CBPF_ENTRY_BPF_H
+#define CBPF_ENTRY_BPF_H
+
+/* `key` is a word that the macros below may write and a tool may not (cbpf.bpf.h poisons it). */
+#define PROGRAM(key, kind, opts, sec)							\
+	/* arguments come as numbers, and the body gives them their types */		\
+	_Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wint-conversion\"")	\
+	__attribute__((btf_decl_tag("cbpf:" kind " " opts), section(sec), used))
+#define BODY _Pragma("GCC diagnostic pop") static __always_inline int
+
+#define TRACE_CURRENT_IF(opts, sec, name, cond, args...)				\
+static __always_inline int name##_body(owner_t o, unsigned long long *ctx, ##args);	\
+static __always_inline bool name##_if(unsigned long long *ctx, ##args) { return cond; }	\
+PROGRAM(cbpf_owned, "current", opts, sec) int name(unsigned long long *ctx)			\
+{											\
+	struct cbpf_owned o = {};							\
+											\
+	if (name##_if(___bpf_ctx_cast(args)) && own_current(&o))			\
+		name##_body(&o, ___bpf_ctx_cast(args));					\
+	return 0;									\
+}											\
+BODY name##_body(owner_t o, unsigned long long *ctx, ##args)
+
+#define TRACE_CURRENT(opts, sec, name, args...)					\
+	TRACE_CURRENT_IF(opts, sec, name, (true), ##args)
+
+#define TRACE_TASK(opts, sec, name, subject, args...)				\
+static __always_inline int name##_body(owner_t o, unsigned long long *ctx, ##args);	\
+static __always_inline struct task_struct *name##_of(unsigned long long *ctx, ##args)	\
+{											\
+	return subject;									\
+}											\
+PROGRAM(cbpf_owned, "task", opts, sec) int name(unsigned long long *ctx)			\
+{											\
+	struct cbpf_owned o = {};							\
+											\
+	if (own_task(name##_of(___bpf_ctx_cast(args)), &o))				\
+		name##_body(&o, ___bpf_ctx_cast(args));					\
+	return 0;									\
+}											\
+BODY name##_body(owner_t o, unsigned long long *ctx, ##args)
+
+/* Two subjects. Either proof may be none; the helpers then do nothing for it. */
+#define TRACE_SWITCH(opts, name)							\
+static __always_inline int name##_body(owner_t prev_owner, owner_t next_owner,		\
+				       bool preempt, struct task_struct *prev, struct task_struct *next);	\
+PROGRAM(cbpf_owned, "switch", opts, "tp_btf/sched_switch") int name(unsigned long long *ctx)	\
+{											\
+	struct task_struct *prev = (void *)ctx[1], *next = (void *)ctx[2];		\
+	struct cbpf_owned prev_owner = {}, next_owner = {};				\
+	bool owned = own_task(prev, &prev_owner);					\
+											\
+	owned |= own_task(next, &next_owner);						\
+	if (owned)									\
+		name##_body(&prev_owner, &next_owner, ctx[0], prev, next);		\
+	return 0;									\
+}											\
+BODY name##_body(owner_t prev_owner, owner_t next_owner,		\
+				       bool preempt, struct task_struct *prev, struct task_struct *next)
+
+#define owned(o) ((o)->ok)
+
+/*
+ * The values of `map` start with a struct cbpf_subject that `record` filled in. The body gets the value as `at`;
+ * when it returns, the key is removed, unless it returns KEEP. Where nothing is recorded but `anonymous` holds, the
+ * event is the scope's all the same, by no task that could be named, and `at` is NULL.
+ */
+#define KEEP 1
+#define TRACE_KEYED_OR(opts, sec, name, map, key_expr, anonymous_expr, args...)		\
+static __always_inline int name##_body(owner_t o, void *at, unsigned long long *ctx, ##args);	\
+static __always_inline __u64 name##_key(unsigned long long *ctx, ##args) { return (__u64)(key_expr); }	\
+static __always_inline bool name##_anonymous(unsigned long long *ctx, ##args) { return anonymous_expr; }	\
+PROGRAM(cbpf_owned, "keyed", opts, sec) int name(unsigned long long *ctx)		\
+{											\
+	__u64 key = name##_key(___bpf_ctx_cast(args));					\
+	struct cbpf_subject *at = bpf_map_lookup_elem(&map, &key);			\
+	struct cbpf_owned o = {};							\
+											\
+	if (at)										\
+		o.who = *at;								\
+	else if (name##_anonymous(___bpf_ctx_cast(args)))				\
+		o.who.anonymous = 1;							\
+	else										\
+		return 0;								\
+	o.ok = 1;									\
+	if (name##_body(&o, at, ___bpf_ctx_cast(args)) != KEEP && at)			\
+		bpf_map_delete_elem(&map, &key);					\
+	return 0;									\
+}											\
+BODY name##_body(owner_t o, void *at, unsigned long long *ctx, ##args)
+
+#define TRACE_KEYED(opts, sec, name, map, key, args...)					\
+	TRACE_KEYED_OR(opts, sec, name, map, key, (false), ##args)
+
+/* Records the subject of `o` under `key`, for a TRACE_KEYED program to find. */
+#define record(o, map, key, value)							\
+	({										\
+		__u64 ___key = (__u64)(key);						\
+											\
+		describe(o, &(value)->who);						\
+		(value)->who.ts = bpf_ktime_get_ns();					\
+		map_put(o, map, &___key, value);					\
+	})
+
+/* In an interrupt `current` is the interrupted task: what is told of it is what was taken from it. */
+#define TRACE_INTERRUPTED(opts, sec, name, args...)					\
+static __always_inline int name##_body(owner_t o, unsigned long long *ctx, ##args);	\
+PROGRAM(cbpf_owned, "interrupted", opts, sec) int name(unsigned long long *ctx)			\
+{											\
+	struct cbpf_owned o = {};							\
+											\
+	if (own_current(&o))								\
+		name##_body(&o, ___bpf_ctx_cast(args));					\
+	return 0;									\
+}											\
+BODY name##_body(owner_t o, unsigned long long *ctx, ##args)
+
+#define TRACE_SAMPLE(opts, name)							\
+static __always_inline int name##_body(owner_t o, struct bpf_perf_event_data *ctx);	\
+PROGRAM(cbpf_owned, "interrupted", opts, "perf_event") int name(struct bpf_perf_event_data *ctx)	\
+{											\
+	struct cbpf_owned o = {};							\
+											\
+	if (own_current(&o))								\
+		name##_body(&o, ctx);							\
+	return 0;									\
+}											\
+BODY name##_body(owner_t o, struct bpf_perf_event_data *ctx)
+
+#define USER_FUNCTION(cast, opts, sec, name, args...)				\
+static __always_inline int name##_body(owner_t o, struct pt_regs *ctx, ##args);		\
+PROGRAM(cbpf_owned, "current", opts, sec) int name(struct pt_regs *ctx)				\
+{											\
+	struct cbpf_owned o = {};							\
+											\
+	if (own_current(&o))								\
+		name##_body(&o, cast(args));						\
+	return 0;									\
+}											\
+BODY name##_body(owner_t o, struct pt_regs *ctx, ##args)
+#define TRACE_CALL(opts, sec, name, args...) USER_FUNCTION(___bpf_kprobe_args, opts, sec, name, ##args)
+#define TRACE_RETURN(opts, sec, name, args...) USER_FUNCTION(___bpf_kretprobe_args, opts, sec, name, ##args)
+
+/* No owner exists. The proof is good for everything, and the engine loads it in scope `host` only. */
+#define TRACE_HOST(opts, sec, name, args...)					\
+static __always_inline int name##_body(owner_t o, unsigned long long *ctx, ##args);	\
+PROGRAM(cbpf_owned, "host", opts, sec) int name(unsigned long long *ctx)			\
+{											\
+	struct cbpf_owned o = { .ok = owner.scope == CBPF_HOST };			\
+											\
+	if (o.ok)									\
+		name##_body(&o, ___bpf_ctx_cast(args));					\
+	return 0;									\
+}											\
+BODY name##_body(owner_t o, unsigned long long *ctx, ##args)
+
+/*
+ * viewer.bpf.c: fills the one value of `out` with what the caller of a test run is. It is told about itself, so
+ * there is nothing to own; the engine never attaches it.
+ */
+#define DESCRIBE_CALLER(name, out, type, info)						\
+static __always_inline int name##_body(type *info);					\
+PROGRAM(cbpf_owned, "viewer", "", "raw_tp") int name(void *ctx)				\
+{											\
+	__u32 zero = 0;									\
+	type *info = bpf_map_lookup_elem(&out, &zero);					\
+											\
+	if (info)									\
+		name##_body(info);							\
+	return 0;									\
+}											\
+BODY name##_body(type *info)
+
+/* `-- COMMAND`: children belong to the family of their parent. Loaded only when a command is traced. */
+PROGRAM(cbpf_owned, "family", "", "tp_btf/sched_process_fork") int family_fork(unsigned long long *ctx)
+{
+	struct task_struct *parent = (void *)ctx[0], *child = (void *)ctx[1];
+	__u32 pid = task_tgnr_btf(parent), new = task_tgnr_btf(child);
+	__u8 one = 1;
+
+	if (pid != new && bpf_map_lookup_elem(&family, &pid))
+		bpf_map_update_elem(&family, &new, &one, BPF_ANY);
+	return 0;
+}
+_Pragma("GCC diagnostic pop")
+
+/* Attached after the tool's programs, so that they still see the last event of a process. */
+PROGRAM(cbpf_owned, "family", "", "tp_btf/sched_process_exit") int family_exit(unsigned long long *ctx)
+{
+	struct task_struct *task = (void *)ctx[0];
+	__u32 pid = task_tgnr_btf(task);
+
+	if (task->signal->live.counter == 0)
+		bpf_map_delete_elem(&family, &pid);
+	return 0;
+}
+_Pragma("GCC diagnostic pop")
+
+#endif

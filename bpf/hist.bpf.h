@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Counting in the kernel. Values only ever grow: the report subtracts what it saw last, so that no event falls
+ * between a read and a reset.
+ */
+#ifndef CBPF_HIST_BPF_H
+#define CBPF_HIST_BPF_H
+
+static const struct cbpf_hist no_hist;
+static const struct cbpf_tally no_tally;
+
+static __always_inline __u32 log2_slot(__u64 v)
+{
+	__u32 slot = 0;
+
+	if (v >> 32) {
+		v >>= 32;
+		slot = 32;
+	}
+	for (int bits = 16; bits; bits >>= 1) {
+		if (v >> bits) {
+			v >>= bits;
+			slot += bits;
+		}
+	}
+	return slot < CBPF_HIST_SLOTS ? slot : CBPF_HIST_SLOTS - 1;
+}
+
+/* Puts the subject's comm on a value that was just made. */
+static __always_inline void sign(owner_t o, __u8 *comm)
+{
+	struct cbpf_subject who = {};
+
+	if (comm[0])
+		return;
+	describe(o, &who);
+	__builtin_memcpy(comm, who.comm, CBPF_COMM_LEN);
+}
+
+/* One event more in slot `slot` of the histogram of `key`; `value` adds to its sum. */
+#define hist_count(o, map, key, slot, value)						\
+	({										\
+		struct cbpf_hist *___h = map_get_or_zero(o, map, key, &no_hist);	\
+		__u32 ___s = (slot);							\
+											\
+		if (___h) {								\
+			sign(o, ___h->comm);						\
+			if (___s >= CBPF_HIST_SLOTS)					\
+				___s = CBPF_HIST_SLOTS - 1;				\
+			COUNT(___h->slots[___s]);					\
+			__sync_fetch_and_add(&___h->total, value);			\
+			matched(o);							\
+		}									\
+	})
+
+/* The same with powers of two. */
+#define hist_add(o, map, key, value)							\
+	({										\
+		__u64 ___value = (value);						\
+		hist_count(o, map, key, log2_slot(___value), ___value);			\
+	})
+
+/* One event more under `key`; `amount` adds to its total. */
+#define tally_add(o, map, key, amount)							\
+	({										\
+		struct cbpf_tally *___t = map_get_or_zero(o, map, key, &no_tally);	\
+		__u64 ___amount = (amount);						\
+											\
+		if (___t) {								\
+			sign(o, ___t->comm);						\
+			COUNT(___t->count);						\
+			__sync_fetch_and_add(&___t->total, ___amount);			\
+			if (___amount > ___t->max)					\
+				___t->max = ___amount;					\
+			matched(o);							\
+		}									\
+	})
+
+#endif

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * THE filter. A task is tested here and nowhere else; what passes is a proof (`owner_t`) that every helper
+ * which lets something out (emit.bpf.h) asks for. A tool gets its proof from an entry macro (entry.bpf.h).
+ */
+#ifndef CBPF_OWNER_BPF_H
+#define CBPF_OWNER_BPF_H
+
+#include "owner.h"
+
+#define PF_KTHREAD 0x00200000
+
+/* A section, and so a map, of its own: the engine writes it by that name and refuses an object without it. */
+const volatile struct cbpf_owner owner SEC(".rodata.owner");
+
+/* Thread groups that `-- COMMAND` started, as the viewer numbers them. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u32);
+	__type(value, __u8);
+} family SEC(".maps");
+
+/* The proof. Tools name it only as `owner_t`, a pointer to something they cannot make. */
+struct cbpf_owned {
+	struct cbpf_subject who;	/* pid, tid: in the viewer's namespace; uid and comm are read on demand */
+	struct task_struct *task;	/* NULL when the subject comes from a record */
+	__u8 ok;
+};
+typedef const struct cbpf_owned *owner_t;
+
+/*
+ * Two ways to follow a kernel pointer: straight, where the verifier knows its type (a trusted pointer costs
+ * no call), and through a helper. TASK_READERS writes the filter once for both.
+ */
+#define READ_BTF(ptr, field) ((ptr)->field)
+#define READ2_BTF(ptr, a, b) ((ptr)->a->b)
+#define READ_ANY(ptr, field) BPF_CORE_READ(ptr, field)
+#define READ2_ANY(ptr, a, b) BPF_CORE_READ(ptr, a, b)
+
+/*
+ * The id of `pid` in the viewer's namespace, 0 when it is not visible there. One read answers both: numbers[LEVEL]
+ * is the id at that depth and names its namespace. The address of element 0 plus an offset, because a constant
+ * index above 0 fails CO-RE where the array is declared with one element (5.15).
+ */
+static __always_inline __u32 nr_below(struct pid *pid)
+{
+	struct upid upid = {};
+	void *numbers = (void *)__builtin_preserve_access_index(&pid->numbers[0]);
+
+	if (bpf_probe_read_kernel(&upid, sizeof(upid), numbers + owner.level * bpf_core_type_size(struct upid)))
+		return 0;
+	return BPF_CORE_READ(upid.ns, ns.inum) == owner.pidns ? upid.nr : 0;
+}
+
+static __always_inline bool listed(const volatile __u32 *ids, __u32 n, __u32 id)
+{
+	for (int i = 0; i < CBPF_MAX_IDS; i++) {
+		if (i >= n)
+			break;
+		if (ids[i] == id)
+			return true;
+	}
+	return false;
+}
+
+static __always_inline bool below_cgroup(struct cgroup *cgrp, __u64 id)
+{
+	int level = BPF_CORE_READ(cgrp, level);
+
+	for (int i = 0; i < 32; i++) {
+		if (i > level)
+			break;
+		if (cgroup_ancestor(cgrp, i) == id)
+			return true;
+	}
+	return false;
+}
+
+#define TASK_READERS(HOW, READ, READ2)							\
+static __always_inline __u32 task_nr_##HOW(struct task_struct *task)			\
+{											\
+	struct pid *pid;								\
+											\
+	if (!owner.level)								\
+		return READ(task, pid);							\
+	pid = READ(task, thread_pid);							\
+	if (!pid || READ(pid, level) < owner.level)	/* released, or above the viewer */	\
+		return 0;								\
+	return nr_below(pid);								\
+}											\
+											\
+static __always_inline __u32 task_tgnr_##HOW(struct task_struct *task)			\
+{											\
+	return owner.level ? task_nr_##HOW(READ(task, group_leader)) : READ(task, tgid);	\
+}											\
+											\
+/*											\
+ * "Runs under the uid": real, effective and saved, as ptrace demands, so that a set-uid	\
+ * program is not its caller's. Kernel threads run under root's uid but are nobody's.	\
+ */											\
+static __always_inline bool task_runs_as_##HOW(struct task_struct *task, __u32 uid)	\
+{											\
+	const struct cred *cred = READ(task, real_cred);				\
+											\
+	return READ(cred, uid.val) == uid && READ(cred, euid.val) == uid &&		\
+	       READ(cred, suid.val) == uid && !(READ(task, flags) & PF_KTHREAD);	\
+}											\
+											\
+static __always_inline bool own_##HOW(struct task_struct *task, struct cbpf_owned *o)	\
+{											\
+	struct cgroup *cgrp;								\
+											\
+	o->ok = 0;									\
+	switch (owner.scope) {								\
+	case CBPF_USER:									\
+		if (!task_runs_as_##HOW(task, owner.uid))				\
+			return false;							\
+		break;									\
+	case CBPF_PIDNS:	/* being visible is the test */				\
+	case CBPF_CGROUP:								\
+	case CBPF_HOST:									\
+		break;									\
+	default:									\
+		return false;								\
+	}										\
+	if (READ(task, tgid) == owner.self_)						\
+		return false;								\
+	o->who.tid = task_nr_##HOW(task);						\
+	if (!o->who.tid && owner.scope != CBPF_HOST)	/* invisible, or an idle task */	\
+		return false;								\
+	o->who.pid = task_tgnr_##HOW(task);						\
+	if (owner.scope == CBPF_CGROUP || owner.in_cgroup) {				\
+		cgrp = READ2(task, cgroups, dfl_cgrp);				\
+		if (owner.scope == CBPF_CGROUP && !below_cgroup(cgrp, owner.cgroup))	\
+			return false;							\
+		if (owner.in_cgroup && !below_cgroup(cgrp, owner.in_cgroup))		\
+			return false;							\
+	}										\
+	if (owner.has_only_uid && READ2(task, real_cred, uid.val) != owner.only_uid)	\
+		return false;								\
+	if (owner.npids && !listed(owner.pids, owner.npids, o->who.pid))		\
+		return false;								\
+	if (owner.ntids && !listed(owner.tids, owner.ntids, o->who.tid))		\
+		return false;								\
+	if (owner.family && !bpf_map_lookup_elem(&family, &o->who.pid))			\
+		return false;								\
+	o->task = task;									\
+	o->ok = 1;									\
+	return true;									\
+}
+
+TASK_READERS(btf, READ_BTF, READ2_BTF)
+TASK_READERS(any, READ_ANY, READ2_ANY)
+
+/* A task that an argument of a tp_btf, fentry or iterator program names. */
+static __always_inline bool own_task(struct task_struct *task, struct cbpf_owned *o)
+{
+	return own_btf(task, o);
+}
+
+/* The current task; in an interrupt the one that was interrupted. */
+static __always_inline bool own_current(struct cbpf_owned *o)
+{
+	if (HAVE_CURRENT_BTF)
+		return own_btf(bpf_get_current_task_btf(), o);
+	return own_any((struct task_struct *)bpf_get_current_task(), o);
+}
+
+/* Completes what is known of a proof's subject; comm and uid cost reads that a dropped event should not pay. */
+static __always_inline void describe(owner_t o, struct cbpf_subject *who)
+{
+	struct task_struct *task = o->task;	/* a relocated access may not go through our own struct */
+
+	who->pid = o->who.pid;
+	who->tid = o->who.tid;
+	if (!task) {
+		who->uid = o->who.uid;
+		__builtin_memcpy(who->comm, o->who.comm, CBPF_COMM_LEN);
+		return;
+	}
+	who->uid = BPF_CORE_READ(task, real_cred, uid.val);
+	BPF_CORE_READ_STR_INTO(&who->comm, task, comm);
+}
+
+#endif

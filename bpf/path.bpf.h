@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Paths as their owner sees them: names from the file up to the root directory of the task, which in a container
+ * is the container's. What lies above is the host's and is never read.
+ */
+#ifndef CBPF_PATH_BPF_H
+#define CBPF_PATH_BPF_H
+
+#define PATH_DEPTH 40
+#define PATH_NAME 256
+#define PATH_SPACE (SCRATCH_SIZE / 2)
+
+/* How a walk ended; stands as the last byte behind the components. */
+enum {
+	PATH_ROOT = 'r',	/* at the task's root: the components are the whole path */
+	PATH_LOST = 'l',	/* at a mount that is not below that root: deleted, detached, or another's */
+	PATH_DEEP = 'd',	/* more than PATH_DEPTH components */
+};
+
+/*
+ * Writes the components of dentry and mnt at `buf + at`, leaf first, each with its NUL, then how the walk ended.
+ * Returns the bytes written. `buf` has SCRATCH_SIZE bytes, and `at` is below PATH_SPACE.
+ */
+static __always_inline __u32 put_path(char *buf, __u32 at, const struct path *from, const struct path *root)
+{
+	struct dentry *dentry = from->dentry, *parent, *top;
+	struct vfsmount *mnt = from->mnt;
+	struct mount *mount, *up;
+	const unsigned char *name;
+	__u32 begin = at;
+	char end = PATH_DEEP;
+	long n;
+
+	for (int i = 0; i < PATH_DEPTH; i++) {
+		if (dentry == root->dentry && mnt == root->mnt) {
+			end = PATH_ROOT;
+			break;
+		}
+		top = BPF_CORE_READ(mnt, mnt_root);
+		parent = BPF_CORE_READ(dentry, d_parent);
+		if (dentry == top) {
+			mount = (void *)mnt - bpf_core_field_offset(struct mount, mnt);
+			up = BPF_CORE_READ(mount, mnt_parent);
+			if (up == mount) {
+				end = PATH_LOST;
+				break;
+			}
+			dentry = BPF_CORE_READ(mount, mnt_mountpoint);
+			mnt = (void *)up + bpf_core_field_offset(struct mount, mnt);
+			continue;
+		}
+		if (dentry == parent) {
+			end = PATH_LOST;
+			break;
+		}
+		if (at >= PATH_SPACE)
+			break;
+		name = BPF_CORE_READ(dentry, d_name.name);
+		n = bpf_probe_read_kernel_str(buf + at, PATH_NAME, name);
+		if (n <= 0) {
+			end = PATH_LOST;
+			break;
+		}
+		at += n & (2 * PATH_NAME - 1);
+		dentry = parent;
+	}
+	if (at >= PATH_SPACE + PATH_NAME)
+		return 0;
+	buf[at] = end;
+	return at + 1 - begin;
+}
+
+/* The file behind `fd` of the current task; false when there is none. */
+static __always_inline bool fd_path(struct task_struct *task, __u32 fd, struct path *path)
+{
+	struct fdtable *fdt = BPF_CORE_READ(task, files, fdt);
+	struct file **slot, *file = 0;
+
+	if (fd >= BPF_CORE_READ(fdt, max_fds))
+		return false;
+	slot = BPF_CORE_READ(fdt, fd);
+	bpf_probe_read_kernel(&file, sizeof(file), slot + fd);
+	if (!file)
+		return false;
+	BPF_CORE_READ_INTO(path, file, f_path);
+	return true;
+}
+
+static __always_inline void task_root(struct task_struct *task, struct path *root)
+{
+	BPF_CORE_READ_INTO(root, task, fs, root);
+}
+
+static __always_inline void task_cwd(struct task_struct *task, struct path *pwd)
+{
+	BPF_CORE_READ_INTO(pwd, task, fs, pwd);
+}
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#ifndef CBPF_VIEWER_H
+#define CBPF_VIEWER_H
+
+#define VIEWER_EXTENTS 5
+
+/* A range of uids: `count` from `first` in the viewer's user namespace are those from `lower` for the kernel. */
+struct viewer_extent {
+	__u32 first;
+	__u32 lower;
+	__u32 count;
+};
+
+/* What a process cannot learn about itself from /proc inside its namespaces. */
+struct viewer_info {
+	__u64 cgroup;		/* id of its cgroup namespace's root */
+	__u32 level;		/* depth of its pid namespace */
+	__u32 pidns;		/* inode number of that namespace */
+	__u32 uid;		/* real uid as the kernel sees it */
+	__u32 tgid;		/* in the initial pid namespace */
+	__u32 own_cgroupns;	/* 1: its cgroup namespace is not the initial one */
+	__u32 extents;		/* how many ranges the uid map has; more than VIEWER_EXTENTS are not told */
+	struct viewer_extent map[VIEWER_EXTENTS];
+};
+
+#endif

@@ -1,0 +1,532 @@
+//! The one engine: opens a tool's object, writes its knobs and the ownership record, loads the first set of programs
+//! that this kernel takes, and attaches it.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::fs::File;
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
+use std::sync::Mutex;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use cbpf_bpf::events::{cbpf_counts, cbpf_owner, cbpf_scope, viewer_info};
+use cbpf_bpf::{Object, Program, Subject};
+use libbpf_rs::{
+    Link, MapCore as _, MapFlags, MapType, ObjectBuilder, OpenObject, PrintLevel, ProgramInput, UprobeMultiOpts,
+    UprobeOpts,
+};
+use plain::Plain;
+
+/// What a tool asks of the engine: an object, how its knobs stand, and what to attach to. Typed and bounded, so
+/// that whoever has the privilege can check it.
+#[derive(Debug)]
+pub struct Plan {
+    object: &'static Object,
+    knobs: Vec<(&'static str, Vec<u8>)>,
+    entries: Vec<(&'static str, u32)>,
+    functions: Vec<UserFunctions>,
+    sample: Option<Sample>,
+    events: bool,
+}
+
+/// Functions of one file, at which the tool's uprobe programs are put.
+#[derive(Debug)]
+pub struct UserFunctions {
+    /// The executable or library, opened by whoever asks.
+    pub file: File,
+    /// Offsets into the file, bytes.
+    pub offsets: Vec<u64>,
+}
+
+/// A perf event for the tool's `perf_event` program.
+#[derive(Clone, Copy, Debug)]
+pub struct Sample {
+    /// `PERF_TYPE_*` and its `config`.
+    pub kind: (u32, u64),
+    /// Samples a second on each CPU.
+    pub hertz: u64,
+}
+
+impl Sample {
+    /// The CPU clock: ticks on idle CPUs too.
+    pub fn cpu_clock(hertz: u64) -> Self {
+        Self { kind: (libbpf_sys::PERF_TYPE_SOFTWARE, libbpf_sys::PERF_COUNT_SW_CPU_CLOCK.into()), hertz }
+    }
+}
+
+/// A value that a knob can take.
+pub trait Knob {
+    /// As it stands in the object's read-only data.
+    fn bytes(self) -> Vec<u8>;
+}
+macro_rules! knob {
+    ($($t:ty),*) => { $(impl Knob for $t { fn bytes(self) -> Vec<u8> { self.to_ne_bytes().into() } })* };
+}
+knob!(u8, u32, i32, u64);
+impl Knob for bool {
+    fn bytes(self) -> Vec<u8> {
+        vec![self.into()]
+    }
+}
+impl Knob for &str {
+    fn bytes(self) -> Vec<u8> {
+        self.into()
+    }
+}
+
+impl Plan {
+    /// A plan for the tool of that name.
+    pub fn new(tool: &str) -> Result<Self> {
+        let object = cbpf_bpf::object(tool).with_context(|| format!("no object for {tool}"))?;
+        Ok(Self { object, knobs: Vec::new(), entries: Vec::new(), functions: Vec::new(), sample: None, events: false })
+    }
+
+    /// Sets a knob. Its name and size are checked against the object's BTF when that is opened.
+    pub fn knob(&mut self, name: &'static str, value: impl Knob) -> &mut Self {
+        self.knobs.push((name, value.bytes()));
+        self
+    }
+
+    /// Sizes a map that the tool's options size.
+    pub fn entries(&mut self, map: &'static str, entries: u32) -> &mut Self {
+        self.entries.push((map, entries));
+        self
+    }
+
+    /// Puts the uprobe programs at these functions.
+    pub fn at(&mut self, functions: UserFunctions) -> &mut Self {
+        self.functions.push(functions);
+        self
+    }
+
+    /// Runs the `perf_event` program at this event, on every CPU.
+    pub fn sample(&mut self, sample: Sample) -> &mut Self {
+        self.sample = Some(sample);
+        self
+    }
+
+    /// The tool sends events; without this the ring is not made.
+    pub fn events(&mut self) -> &mut Self {
+        self.events = true;
+        self
+    }
+
+    fn is_set(&self, knob: &str) -> bool {
+        self.knobs.iter().any(|(name, value)| *name == knob && value.iter().any(|b| *b != 0))
+    }
+}
+
+/// Why a tool cannot run here: one reason for each set of programs, in the order tried.
+#[derive(Debug)]
+pub struct Refused {
+    /// The tool.
+    pub tool: &'static str,
+    /// What failed in each set.
+    pub reasons: Vec<String>,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} cannot run on this kernel: {}", self.tool, self.reasons.join("; "))
+    }
+}
+impl std::error::Error for Refused {}
+
+/// A tool's programs, attached. Dropping it detaches them.
+#[derive(Debug)]
+pub struct Loaded {
+    object: libbpf_rs::Object,
+    links: Vec<Link>,
+    _perf: Vec<OwnedFd>,
+    /// Number of the set that was taken.
+    pub set: u32,
+    /// Why earlier sets were not.
+    pub passed_over: Vec<String>,
+}
+
+/// How a tool is loaded, beyond what it asks for itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Size of the ring, bytes.
+    pub buffer: u32,
+    /// Print what libbpf and the verifier say, to stderr.
+    pub verbose: bool,
+}
+
+/// What libbpf complained about last. Its messages name the cause better than the errno that it returns.
+static COMPLAINTS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+fn keep(level: PrintLevel, message: String) {
+    if let (PrintLevel::Warn, Ok(mut kept)) = (level, COMPLAINTS.lock()) {
+        kept.push(message);
+    }
+}
+
+fn print(level: PrintLevel, message: String) {
+    eprint!("{message}");
+    keep(level, message);
+}
+
+/// Routes libbpf's messages: kept for reasons, and with `verbose` printed to stderr.
+pub fn listen(verbose: bool) {
+    libbpf_rs::set_print(Some(if verbose { (PrintLevel::Debug, print) } else { (PrintLevel::Warn, keep) }));
+}
+
+/// The line of libbpf's complaints that says most: the verifier's last word, or else the first complaint.
+fn complaint() -> Option<String> {
+    let kept = std::mem::take(&mut *COMPLAINTS.lock().ok()?);
+    let lines: Vec<&str> = kept.iter().flat_map(|m| m.lines()).collect();
+    let verdict =
+        lines.iter().position(|line| line.starts_with("processed ")).and_then(|at| lines.get(at.wrapping_sub(1)));
+    // The memlock hint is libbpf's guess at every EPERM, and wrong since 5.11.
+    let first = || lines.iter().find(|line| !line.contains("memlock") && !line.contains("PROG LOAD LOG"));
+    let line = verdict.or_else(first)?;
+    Some(line.trim_start_matches("libbpf: ").trim().to_owned())
+}
+
+/// The number of CPUs there can be.
+pub fn possible_cpus() -> Result<u32> {
+    Ok(libbpf_rs::num_possible_cpus()?.try_into()?)
+}
+
+/// Loads and attaches the first set of the plan's programs that this kernel takes. A [`Refused`] in the error's
+/// chain says that none was.
+pub fn load(plan: &Plan, owner: &cbpf_owner, options: Options) -> Result<Loaded> {
+    ensure!(owner.scope != cbpf_scope::CBPF_NOBODY.0, "the ownership record is empty");
+    let tool = plan.object.name;
+    let open = open(plan.object)?;
+    let programs = cbpf_bpf::programs(&open)?;
+    drop(open);
+    let sets: BTreeSet<u32> = programs.iter().flat_map(|p| p.sets.iter().copied()).collect();
+    let sets = if sets.is_empty() { BTreeSet::from([0]) } else { sets };
+    let mut reasons = Vec::new();
+    for set in sets {
+        match load_set(plan, owner, options, &programs, set) {
+            Ok(mut loaded) => {
+                loaded.passed_over = reasons;
+                return Ok(loaded);
+            }
+            Err(e) if e.is::<BadPlan>() => return Err(e),
+            Err(e) => reasons.push(format!("{e:#}")),
+        }
+    }
+    Err(Refused { tool, reasons }.into())
+}
+
+/// A fault of the plan itself: another set would not mend it.
+#[derive(Debug)]
+struct BadPlan(String);
+impl fmt::Display for BadPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+impl std::error::Error for BadPlan {}
+
+fn open(object: &Object) -> Result<OpenObject> {
+    ObjectBuilder::default()
+        .name(object.name)?
+        .open_memory(object.bytes)
+        .with_context(|| format!("cannot open the object of {}", object.name))
+}
+
+fn load_set(plan: &Plan, owner: &cbpf_owner, options: Options, programs: &[Program], set: u32) -> Result<Loaded> {
+    let host = owner.scope == cbpf_scope::CBPF_HOST.0;
+    let wanted = |p: &Program| {
+        (p.sets.is_empty() || p.sets.contains(&set))
+            && p.when.as_deref().is_none_or(|knob| plan.is_set(knob))
+            && match p.subject {
+                Subject::Family => owner.family != 0,
+                Subject::Host => host,
+                Subject::Viewer => false,
+                _ => true,
+            }
+    };
+    let wanted: Vec<&Program> = programs.iter().filter(|p| wanted(p)).collect();
+    ensure!(
+        wanted.iter().any(|p| p.subject != Subject::Family),
+        "it has a meaning for the whole machine only (--scope host)"
+    );
+
+    let mut object = open(plan.object)?;
+    write_data(plan, owner, &mut object)?;
+    size_maps(plan, owner, options, &mut object)?;
+    for mut program in object.progs_mut() {
+        let name = program.name().to_string_lossy().into_owned();
+        program.set_autoload(wanted.iter().any(|p| p.name == name));
+    }
+    COMPLAINTS.lock().map(|mut kept| kept.clear()).ok();
+    let object = object.load().map_err(|e| match complaint() {
+        Some(line) => anyhow::anyhow!("cannot load: {line}"),
+        None => anyhow::anyhow!("cannot load: {e}"),
+    })?;
+
+    let mut loaded = Loaded { object, links: Vec::new(), _perf: Vec::new(), set, passed_over: Vec::new() };
+    // The family's own programs last: a process is forgotten after the tool has seen it end.
+    let (family, own): (Vec<&Program>, Vec<&Program>) = wanted.into_iter().partition(|p| p.subject == Subject::Family);
+    for program in own.into_iter().chain(family) {
+        loaded.attach(plan, program).map_err(|e| {
+            let why = complaint().unwrap_or_else(|| format!("{e:#}"));
+            anyhow::anyhow!("cannot attach {}: {why}", program.section)
+        })?;
+    }
+    Ok(loaded)
+}
+
+/// Writes the ownership record and the knobs.
+fn write_data(plan: &Plan, owner: &cbpf_owner, object: &mut OpenObject) -> Result<()> {
+    let knobs = cbpf_bpf::knobs(object)?;
+    let mut has_owner = false;
+    for mut map in object.maps_mut() {
+        let name = map.name().to_string_lossy().into_owned();
+        let Some(data) = map.initial_value_mut() else { continue };
+        if name == ".rodata.owner" {
+            // SAFETY: the record is a C struct of integers without padding that reaches to its size.
+            let bytes = unsafe { plain::as_bytes(owner) };
+            ensure!(data.len() == bytes.len(), "the ownership record has another layout in the object");
+            data.copy_from_slice(bytes);
+            has_owner = true;
+        } else if name.ends_with(".rodata") {
+            for (knob, value) in &plan.knobs {
+                let Some(at) = knobs.iter().find(|k| k.name == *knob) else { continue };
+                let exact = value.len() == at.size || (at.size > 8 && value.len() < at.size);
+                ensure!(exact, BadPlan(format!("knob {knob} has {} bytes, not {}", at.size, value.len())));
+                data[at.offset..at.offset + value.len()].copy_from_slice(value);
+            }
+        }
+    }
+    ensure!(has_owner, "the object has no ownership record");
+    if let Some((knob, _)) = plan.knobs.iter().find(|(name, _)| knobs.iter().all(|k| k.name != *name)) {
+        bail!(BadPlan(format!("{} has no knob {knob}", plan.object.name)));
+    }
+    Ok(())
+}
+
+fn size_maps(plan: &Plan, owner: &cbpf_owner, options: Options, object: &mut OpenObject) -> Result<()> {
+    for mut map in object.maps_mut() {
+        let name = map.name().to_string_lossy().into_owned();
+        match &*name {
+            "events" if plan.events => map.set_max_entries(options.buffer)?,
+            "events" | "scratch_space" => map.set_autocreate(plan.events)?,
+            "counts" => map.set_max_entries(possible_cpus()?)?,
+            "family" => map.set_autocreate(owner.family != 0)?,
+            _ => {
+                if let Some((_, entries)) = plan.entries.iter().find(|(of, _)| *of == name) {
+                    map.set_max_entries(*entries)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+impl Loaded {
+    fn attach(&mut self, plan: &Plan, program: &Program) -> Result<()> {
+        let prog =
+            self.object.progs_mut().find(|p| p.name() == &*program.name).context("the program was not loaded")?;
+        let mut links = Vec::new();
+        let mut perf = Vec::new();
+        match program.section.split('/').next().unwrap_or_default() {
+            kind @ ("uprobe.multi" | "uretprobe.multi") => {
+                for functions in &plan.functions {
+                    let opts = UprobeMultiOpts {
+                        offsets: functions.offsets.iter().map(|o| *o as _).collect(),
+                        retprobe: kind == "uretprobe.multi",
+                        ..Default::default()
+                    };
+                    links.push(prog.attach_uprobe_multi_with_opts(-1, functions.path(), "", opts)?);
+                }
+            }
+            kind @ ("uprobe" | "uretprobe") => {
+                for functions in &plan.functions {
+                    for offset in &functions.offsets {
+                        let opts = UprobeOpts { retprobe: kind == "uretprobe", ..Default::default() };
+                        links.push(prog.attach_uprobe_with_opts(-1, functions.path(), *offset as usize, opts)?);
+                    }
+                }
+            }
+            "perf_event" => {
+                let sample = plan.sample.context("no perf event asked for")?;
+                for cpu in online_cpus()? {
+                    let event = perf_event(sample, cpu)?;
+                    links.push(prog.attach_perf_event(event.as_raw_fd())?);
+                    perf.push(event);
+                }
+            }
+            _ => links.push(prog.attach()?),
+        }
+        ensure!(!links.is_empty(), "nothing to attach to");
+        self.links.extend(links);
+        self._perf.extend(perf);
+        Ok(())
+    }
+
+    /// Detaches everything: from here on nothing is counted any more.
+    pub fn detach(&mut self) {
+        self.links.clear();
+        self._perf.clear();
+    }
+
+    /// The ring of events.
+    pub fn events(&self) -> Option<(BorrowedFd<'_>, u32)> {
+        let map = self.map("events").ok()?;
+        Some((map, self.object.maps().find(|m| m.name() == "events")?.max_entries()))
+    }
+
+    /// The counters, an array of `cbpf_counts` by CPU that can be mapped.
+    pub fn counts(&self) -> Result<BorrowedFd<'_>> {
+        self.map("counts")
+    }
+
+    fn map(&self, name: &str) -> Result<BorrowedFd<'_>> {
+        let map = self.object.maps().find(|m| m.name() == name).with_context(|| format!("no map {name}"))?;
+        // SAFETY: the descriptor belongs to the object, which the result borrows.
+        Ok(unsafe { BorrowedFd::borrow_raw(map.as_fd().as_raw_fd()) })
+    }
+
+    /// Everything in a hash or array map, in batches where the kernel can. The sizes must be those of `K` and `V`.
+    pub fn snapshot<K: Plain + Copy + Default, V: Plain + Copy + Default>(&self, name: &str) -> Result<Vec<(K, V)>> {
+        let map = self.object.maps().find(|m| m.name() == name).with_context(|| format!("no map {name}"))?;
+        ensure!(
+            map.key_size() as usize == size_of::<K>() && map.value_size() as usize == size_of::<V>(),
+            "map {name} has another layout in the object"
+        );
+        let mut all = Vec::new();
+        let mut put = |key: &[u8], value: &[u8]| -> Result<()> {
+            let (mut k, mut v) = (K::default(), V::default());
+            plain::copy_from_bytes(&mut k, key).map_err(|e| anyhow::anyhow!("{e:?}"))?;
+            plain::copy_from_bytes(&mut v, value).map_err(|e| anyhow::anyhow!("{e:?}"))?;
+            all.push((k, v));
+            Ok(())
+        };
+        if map.map_type() == MapType::Hash {
+            match map.lookup_batch(1024, MapFlags::ANY, MapFlags::ANY) {
+                Ok(batch) => {
+                    for (key, value) in batch {
+                        put(&key, &value)?;
+                    }
+                    return Ok(all);
+                }
+                Err(e) => anyhow::bail!("cannot read map {name}: {e}"),
+            }
+        }
+        for key in map.keys() {
+            if let Some(value) = map.lookup(&key, MapFlags::ANY)? {
+                put(&key, &value)?;
+            }
+        }
+        Ok(all)
+    }
+
+    /// The value of one key, raw.
+    pub fn lookup(&self, name: &str, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        let map = self.object.maps().find(|m| m.name() == name).with_context(|| format!("no map {name}"))?;
+        Ok(map.lookup(key, MapFlags::ANY)?)
+    }
+
+    /// Makes a process, as the viewer numbers it, the ancestor of the traced family.
+    pub fn adopt(&self, pid: u32) -> Result<()> {
+        let map = self.object.maps().find(|m| m.name() == "family").context("no family is traced")?;
+        map.update(&pid.to_ne_bytes(), &[1], MapFlags::ANY).context("cannot trace the command")
+    }
+
+    /// How many instructions the verifier looked at, for each loaded program: its cost.
+    pub fn verified_insns(&self) -> Result<Vec<(String, u32)>> {
+        self.object
+            .progs()
+            .filter(|p| p.as_fd().as_raw_fd() >= 0)
+            .map(|p| {
+                let info = program_info(p.as_fd().as_raw_fd())?;
+                Ok((p.name().to_string_lossy().into_owned(), info.verified_insns))
+            })
+            .collect()
+    }
+}
+
+fn program_info(fd: RawFd) -> Result<libbpf_sys::bpf_prog_info> {
+    let mut info = libbpf_sys::bpf_prog_info::default();
+    let mut len = size_of_val(&info) as u32;
+    // SAFETY: the kernel writes at most `len` bytes of `info`; the descriptor is a program's.
+    let ret = unsafe { libbpf_sys::bpf_prog_get_info_by_fd(fd, &mut info, &mut len) };
+    ensure!(ret == 0, "cannot read a program's description: {}", std::io::Error::from_raw_os_error(-ret));
+    Ok(info)
+}
+
+impl UserFunctions {
+    /// The kernel resolves it to the open file, whatever has since become of its name.
+    fn path(&self) -> String {
+        format!("/proc/self/fd/{}", self.file.as_raw_fd())
+    }
+}
+
+fn online_cpus() -> Result<Vec<i32>> {
+    let path = "/sys/devices/system/cpu/online";
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {path}"))?;
+    cpu_list(text.trim()).with_context(|| format!("{path}: {text}"))
+}
+
+/// `0-3,5` as numbers.
+fn cpu_list(text: &str) -> Option<Vec<i32>> {
+    let mut cpus = Vec::new();
+    for part in text.split(',') {
+        let (low, high) = part.split_once('-').unwrap_or((part, part));
+        cpus.extend(low.parse::<i32>().ok()?..=high.parse().ok()?);
+    }
+    Some(cpus)
+}
+
+fn perf_event(sample: Sample, cpu: i32) -> Result<OwnedFd> {
+    let mut attr = libbpf_sys::perf_event_attr { type_: sample.kind.0, config: sample.kind.1, ..Default::default() };
+    attr.size = size_of_val(&attr) as u32;
+    attr.__bindgen_anon_1.sample_freq = sample.hertz;
+    attr.set_freq(1);
+    // SAFETY: the attributes are initialised and `size` is theirs; the kernel returns a new descriptor or -1.
+    let fd = unsafe { libc::syscall(libc::SYS_perf_event_open, &attr, -1, cpu, -1, libbpf_sys::PERF_FLAG_FD_CLOEXEC) };
+    if fd < 0 {
+        return Err(std::io::Error::last_os_error()).with_context(|| format!("perf_event_open on CPU {cpu}"));
+    }
+    // SAFETY: just returned, and nobody else's.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
+}
+
+/// Asks the kernel what this process is; see `bpf/viewer.bpf.c`.
+pub fn describe_caller() -> Result<viewer_info> {
+    let mut object = open(cbpf_bpf::object("viewer").context("no object for viewer")?)?;
+    ensure!(
+        cbpf_bpf::programs(&object)?.iter().any(|p| p.subject == Subject::Viewer),
+        "no program describes the caller"
+    );
+    for mut map in object.maps_mut() {
+        let keep = map.name() == "viewer";
+        map.set_autocreate(keep)?;
+    }
+    for mut program in object.progs_mut() {
+        let keep = program.name() == "describe_caller";
+        program.set_autoload(keep);
+    }
+    COMPLAINTS.lock().map(|mut kept| kept.clear()).ok();
+    let object = object.load().map_err(|e| anyhow::anyhow!("{}", complaint().unwrap_or_else(|| e.to_string())))?;
+    let program = object.progs_mut().find(|p| p.name() == "describe_caller").context("not loaded")?;
+    program.test_run(ProgramInput::default())?;
+    let map = object.maps().find(|m| m.name() == "viewer").context("no map")?;
+    let bytes = map.lookup(&0u32.to_ne_bytes(), MapFlags::ANY)?.context("no answer")?;
+    let mut info = viewer_info::default();
+    plain::copy_from_bytes(&mut info, &bytes).map_err(|e| anyhow::anyhow!("{e:?}"))?;
+    Ok(info)
+}
+
+/// Size of the counters of all CPUs, bytes.
+pub(crate) fn counts_size() -> Result<usize> {
+    Ok(possible_cpus()? as usize * size_of::<cbpf_counts>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cpu_list_is_read_and_nonsense_is_not() {
+        assert_eq!(cpu_list("0"), Some(vec![0]));
+        assert_eq!(cpu_list("0-2,5"), Some(vec![0, 1, 2, 5]));
+        assert_eq!(cpu_list("0-"), None);
+    }
+}

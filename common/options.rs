@@ -1,0 +1,156 @@
+//! The options that all tools share, defined once.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Arg, Args, Command, FromArgMatches as _};
+
+use crate::owner::{self, Narrow, Scope};
+
+/// Options of every tool. A tool that gives one of these letters another meaning, as its libbpf-tools original does,
+/// keeps the letter; the long name always works.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Whose events")]
+pub struct Shared {
+    /// Whose events: `user` (your own), `container` (all of this container, for its root), `host` (for root of the host)
+    #[arg(long, value_name = "SCOPE")]
+    pub scope: Option<Scope>,
+    /// Only these processes (up to 32, comma separated)
+    #[arg(short, long = "pid", value_name = "PID", value_delimiter = ',')]
+    pub pids: Vec<u32>,
+    /// Only these threads (up to 32, comma separated)
+    #[arg(short, long = "tid", value_name = "TID", value_delimiter = ',')]
+    pub tids: Vec<u32>,
+    /// Only this user, by number or name
+    #[arg(short, long, value_name = "UID", value_parser = owner::parse_uid)]
+    pub uid: Option<u32>,
+    /// Only this cgroup (a directory of cgroup v2) and what is below it
+    #[arg(short, long, value_name = "PATH")]
+    pub cgroup: Option<PathBuf>,
+    /// How to get permission: `auto`, or `strict` for this process's own capabilities only
+    #[arg(long, value_name = "GRANT", default_value = "auto", value_parser = ["auto", "strict"])]
+    pub grant: String,
+
+    /// Stop after this many seconds
+    #[arg(short, long, value_name = "SECONDS", value_parser = seconds, help_heading = "Running")]
+    pub duration: Option<Duration>,
+    /// Size of the buffer between kernel and reader, with K, M or G
+    #[arg(long, value_name = "SIZE", value_parser = size, default_value = "4M", help_heading = "Running")]
+    pub buffer: u32,
+    /// What to do when events were lost: `warn`, or `fail` for exit status 5
+    #[arg(long, value_name = "WHAT", default_value = "warn", value_parser = ["warn", "fail"], help_heading = "Running")]
+    pub on_loss: String,
+    /// Run this command, trace it and its descendants, and end with it
+    #[arg(last = true, value_name = "COMMAND", help_heading = "Running")]
+    pub command: Vec<OsString>,
+
+    /// One JSON object a line
+    #[arg(long, help_heading = "Output")]
+    pub json: bool,
+    /// Print neither the grant nor the closing counts
+    #[arg(short, long, help_heading = "Output")]
+    pub quiet: bool,
+    /// Print what libbpf and the verifier say
+    #[arg(short, long, help_heading = "Output")]
+    pub verbose: bool,
+}
+
+impl Shared {
+    /// Adds the shared options to a tool's command, without the letters that the tool uses itself.
+    pub fn augment(command: Command) -> Command {
+        let taken: Vec<char> = command.get_arguments().filter_map(Arg::get_short).collect();
+        let shared = Self::augment_args(Command::new("shared"));
+        let args: Vec<Arg> = shared.get_arguments().cloned().collect();
+        args.into_iter().fold(command, |command, arg| match arg.get_short() {
+            Some(letter) if taken.contains(&letter) => command.arg(arg.short(None)),
+            _ => command.arg(arg),
+        })
+    }
+
+    /// The options that were given.
+    pub fn from(matches: &clap::ArgMatches) -> Result<Self, clap::Error> {
+        Self::from_arg_matches(matches)
+    }
+
+    /// The narrowing that they ask for.
+    pub fn narrow(&self) -> Narrow {
+        Narrow {
+            pids: self.pids.clone(),
+            tids: self.tids.clone(),
+            uid: self.uid,
+            cgroup: self.cgroup.clone(),
+            family: !self.command.is_empty(),
+        }
+    }
+}
+
+/// A number of seconds, with a fraction if need be.
+pub fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(d) if !d.is_zero() && seconds <= 1e9 => Ok(d),
+        _ => Err("not a time between 1 ns and 30 years".into()),
+    }
+}
+
+/// A size with a unit of 1024, rounded up to a power of two as rings need it; at least one page, at most 1 GiB.
+fn size(text: &str) -> Result<u32, String> {
+    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let unit: u64 = match text[digits.len()..].to_ascii_uppercase().trim_end_matches("IB").trim_end_matches('B') {
+        "" => 1,
+        "K" => 1 << 10,
+        "M" => 1 << 20,
+        "G" => 1 << 30,
+        _ => return Err("use a number with K, M or G".into()),
+    };
+    let bytes = digits.parse::<u64>().ok().and_then(|n| n.checked_mul(unit)).ok_or("not a size")?;
+    if !(1..=1 << 30).contains(&bytes) {
+        return Err("between 4K and 1G".into());
+    }
+    u32::try_from(bytes.max(4096).next_power_of_two()).map_err(|e| e.to_string())
+}
+
+/// `[interval] [count]`, for tools that report from time to time.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct Interval {
+    /// Report every so many seconds instead of once at the end
+    #[arg(value_parser = seconds)]
+    pub interval: Option<Duration>,
+    /// End after so many reports
+    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
+    pub count: Option<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_units_and_bounds() {
+        assert_eq!(size("64K"), Ok(65_536));
+        assert_eq!(size("3m"), Ok(4 << 20));
+        assert_eq!(size("1GiB"), Ok(1 << 30));
+        assert_eq!(size("1"), Ok(4096));
+        for bad in ["", "K", "0", "2G", "99999999999999999999", "4T", "-1"] {
+            assert!(size(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn seconds_are_positive_and_finite() {
+        assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
+        for bad in ["0", "-1", "nan", "inf", "1e300", "x"] {
+            assert!(seconds(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_letter_that_a_tool_uses_stays_the_tools() {
+        let tool = Command::new("t").arg(Arg::new("callers").short('c').num_args(0));
+        let command = Shared::augment(tool);
+        command.clone().debug_assert();
+        let cgroup = command.get_arguments().find(|a| a.get_id() == "cgroup").map(Arg::get_short);
+        assert_eq!(cgroup, Some(None));
+    }
+}

@@ -1,0 +1,298 @@
+//! Whose events a user may see: scopes, narrowing, and the record that the filter in the kernel reads.
+
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::ffi::OsStringExt as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use cbpf_bpf::events::{cbpf_owner, cbpf_scope, viewer_extent};
+use nix::unistd::{Uid, getpid, getuid};
+
+use crate::engine;
+
+/// Inode number of the initial pid namespace (`PROC_PID_INIT_INO`, include/linux/proc_ns.h).
+const INIT_PID_NS: u64 = 0xEFFF_FFFC;
+/// Inode number of the initial user namespace (`PROC_USER_INIT_INO`).
+const INIT_USER_NS: u64 = 0xEFFF_FFFD;
+
+/// How far a user may look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Tasks under the viewer's own uid.
+    User,
+    /// Tasks in the viewer's pid namespace or, where that is the host's, in its cgroup.
+    Container,
+    /// Everything.
+    Host,
+}
+
+impl Scope {
+    /// Its name, as typed and printed.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Container => "container",
+            Self::Host => "host",
+        }
+    }
+}
+
+impl FromStr for Scope {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        [Self::User, Self::Container, Self::Host]
+            .into_iter()
+            .find(|scope| scope.name() == text)
+            .ok_or_else(|| "use user, container or host".into())
+    }
+}
+
+/// Narrowing inside a scope. Ids are the viewer's.
+#[derive(Clone, Debug, Default)]
+pub struct Narrow {
+    /// Thread groups (`-p`), at most 32; none: all.
+    pub pids: Vec<u32>,
+    /// Threads (`-t`), at most 32; none: all.
+    pub tids: Vec<u32>,
+    /// One uid (`-u`).
+    pub uid: Option<u32>,
+    /// One cgroup and what is below it (`-c`).
+    pub cgroup: Option<PathBuf>,
+    /// Only the process tree of a command (`-- COMMAND`).
+    pub family: bool,
+}
+
+/// Who looks: the process that cbpf runs as, in its namespaces.
+#[derive(Clone, Debug)]
+pub struct Viewer {
+    /// Real uid as the kernel sees it.
+    pub uid: u32,
+    /// Is it root of its own user namespace?
+    pub root: bool,
+    /// Inode number of its pid namespace.
+    pub pidns: u32,
+    /// Depth of its pid namespace; 0 is the initial one.
+    pub level: u32,
+    /// Its own tgid in the initial pid namespace.
+    pub tgid: u32,
+    /// Is its user namespace the initial one?
+    pub init_userns: bool,
+    /// Id of the root of its cgroup namespace, if that is not the initial one.
+    pub cgroup_root: Option<u64>,
+    /// How its user namespace numbers the kernel's uids.
+    pub uids: UidMap,
+}
+
+/// The translation of uids between the kernel and a user namespace.
+#[derive(Clone, Debug, Default)]
+pub struct UidMap(Option<Vec<viewer_extent>>);
+
+impl UidMap {
+    /// The kernel's uid as the namespace numbers it; `None` where it has no number there.
+    pub fn inside(&self, kernel: u32) -> Option<u32> {
+        let Some(map) = &self.0 else { return Some(kernel) };
+        map.iter().find_map(|e| kernel.checked_sub(e.lower).filter(|n| *n < e.count).map(|n| e.first + n))
+    }
+
+    /// The kernel's uid behind a number of the namespace.
+    pub fn kernel(&self, inside: u32) -> Option<u32> {
+        let Some(map) = &self.0 else { return Some(inside) };
+        map.iter().find_map(|e| inside.checked_sub(e.first).filter(|n| *n < e.count).map(|n| e.lower + n))
+    }
+}
+
+fn inode(path: &str) -> Result<u64> {
+    Ok(fs::metadata(path).with_context(|| format!("cannot look at {path}"))?.ino())
+}
+
+impl Viewer {
+    /// The calling process. In the initial namespaces /proc tells everything; elsewhere a small program, run once
+    /// in our own context, looks from inside the kernel.
+    pub fn current() -> Result<Self> {
+        let pidns = inode("/proc/self/ns/pid")?;
+        let init_userns = inode("/proc/self/ns/user")? == INIT_USER_NS;
+        if pidns == INIT_PID_NS && init_userns {
+            return Ok(Self {
+                uid: getuid().as_raw(),
+                root: getuid().is_root(),
+                pidns: pidns as u32,
+                level: 0,
+                tgid: getpid().as_raw().unsigned_abs(),
+                init_userns,
+                cgroup_root: None,
+                uids: UidMap(None),
+            });
+        }
+        let info = engine::describe_caller()?;
+        ensure!(u64::from(info.pidns) == pidns, "the kernel and /proc disagree about the pid namespace");
+        let extents = info.map.iter().take(info.extents as usize).copied().collect();
+        Ok(Self {
+            uid: info.uid,
+            root: getuid().is_root(),
+            pidns: info.pidns,
+            level: info.level,
+            tgid: info.tgid,
+            init_userns,
+            cgroup_root: (info.own_cgroupns == 1).then_some(info.cgroup),
+            uids: UidMap(if init_userns { None } else { Some(extents) }),
+        })
+    }
+
+    /// Real root of the machine, as far as can be told: not root of a container that shares the user namespace.
+    pub fn host_root(&self) -> bool {
+        self.root && self.init_userns && self.level == 0
+    }
+
+    /// The record for `scope`; an error says why this viewer cannot have it.
+    pub fn record(&self, scope: Scope, narrow: &Narrow) -> Result<cbpf_owner> {
+        let mut record = cbpf_owner {
+            pidns: self.pidns,
+            level: self.level,
+            uid: self.uid,
+            self_: self.tgid,
+            family: narrow.family.into(),
+            ..Default::default()
+        };
+        record.scope = match scope {
+            Scope::User => cbpf_scope::CBPF_USER,
+            Scope::Host => cbpf_scope::CBPF_HOST,
+            Scope::Container if self.level > 0 => {
+                record.io_cgroup = self.cgroup_root.unwrap_or(0);
+                cbpf_scope::CBPF_PIDNS
+            }
+            Scope::Container => {
+                record.cgroup = own_cgroup()?;
+                record.io_cgroup = record.cgroup;
+                cbpf_scope::CBPF_CGROUP
+            }
+        }
+        .0;
+        fill(&mut record.pids, &mut record.npids, &narrow.pids, "-p")?;
+        fill(&mut record.tids, &mut record.ntids, &narrow.tids, "-t")?;
+        if let Some(uid) = narrow.uid {
+            record.only_uid =
+                self.uids.kernel(uid).with_context(|| format!("-u: no uid {uid} in this user namespace"))?;
+            record.has_only_uid = 1;
+        }
+        if let Some(path) = &narrow.cgroup {
+            record.in_cgroup = cgroup_id(path)?;
+        }
+        Ok(record)
+    }
+}
+
+fn fill(to: &mut [u32], n: &mut u32, ids: &[u32], option: &str) -> Result<()> {
+    ensure!(ids.len() <= to.len(), "{option}: at most {} ids", to.len());
+    to[..ids.len()].copy_from_slice(ids);
+    *n = ids.len() as u32;
+    Ok(())
+}
+
+/// Where cgroup v2 is mounted, from `/proc/self/mountinfo`.
+fn cgroup2_mount() -> Result<PathBuf> {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").context("cannot read /proc/self/mountinfo")?;
+    for line in mounts.lines() {
+        let Some((mount, fs)) = line.split_once(" - ") else { continue };
+        if fs.starts_with("cgroup2 ")
+            && let Some(point) = mount.split(' ').nth(4)
+        {
+            return Ok(unescape_mount(point));
+        }
+    }
+    bail!("no cgroup v2 file system is mounted")
+}
+
+/// mountinfo writes space, tab, newline and backslash as three octal digits (proc_pid_mountinfo(5)).
+fn unescape_mount(point: &str) -> PathBuf {
+    let mut out = Vec::new();
+    let mut rest = point.as_bytes();
+    while let [byte, after @ ..] = rest {
+        let octal = after.get(..3).and_then(|d| u8::from_str_radix(std::str::from_utf8(d).ok()?, 8).ok());
+        match octal {
+            Some(code) if *byte == b'\\' => {
+                out.push(code);
+                rest = &after[3..];
+            }
+            _ => {
+                out.push(*byte);
+                rest = after;
+            }
+        }
+    }
+    OsString::from_vec(out).into()
+}
+
+/// The kernfs id of a cgroup v2 directory: its inode number (kernfs_ino(), 64 bit since 5.5).
+fn cgroup_id(path: &Path) -> Result<u64> {
+    let procs = path.join("cgroup.procs");
+    let meta = fs::metadata(path).with_context(|| format!("-c: cannot look at {}", path.display()))?;
+    ensure!(
+        meta.is_dir() && procs.exists() && path.join("cgroup.controllers").exists(),
+        "-c: {} is not a directory of a cgroup v2 file system",
+        path.display()
+    );
+    Ok(meta.ino())
+}
+
+/// The caller's own cgroup. The root is refused: its subtree is the whole machine.
+fn own_cgroup() -> Result<u64> {
+    let text = fs::read_to_string("/proc/self/cgroup").context("cannot read /proc/self/cgroup")?;
+    let path = text.lines().find_map(|line| line.strip_prefix("0::")).context("no cgroup v2 on this kernel")?;
+    ensure!(
+        path != "/",
+        "--scope container: this process is in the host's pid namespace and in the root cgroup, so there is no \
+         container to speak of. Start cbpf inside the container, or in a cgroup of its own"
+    );
+    let dir = cgroup2_mount()?.join(path.trim_start_matches('/'));
+    Ok(fs::metadata(&dir).with_context(|| format!("cannot look at {}", dir.display()))?.ino())
+}
+
+/// The uid of an account or a number, for `-u`. Reads /etc/passwd; other name services are not asked.
+pub fn parse_uid(text: &str) -> Result<u32, String> {
+    if let Ok(uid) = text.parse() {
+        return Ok(uid);
+    }
+    let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    passwd
+        .lines()
+        .find_map(|line| {
+            let mut fields = line.split(':');
+            (fields.next() == Some(text)).then(|| fields.nth(1))?
+        })
+        .and_then(|uid| uid.parse().ok())
+        .map(|uid: u32| Uid::from_raw(uid).as_raw())
+        .ok_or_else(|| format!("no uid and no account of /etc/passwd: {text}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_uid_outside_the_map_has_no_number_inside() {
+        let map = UidMap(Some(vec![
+            viewer_extent { first: 0, lower: 1000, count: 1 },
+            viewer_extent { first: 1, lower: 100_000, count: 65_536 },
+        ]));
+        assert_eq!(map.inside(1000), Some(0));
+        assert_eq!(map.inside(100_032), Some(33));
+        assert_eq!(map.inside(1001), None);
+        assert_eq!(map.kernel(33), Some(100_032));
+        assert_eq!(map.kernel(70_000), None);
+        assert_eq!(UidMap(None).inside(7), Some(7));
+    }
+
+    #[test]
+    fn a_mount_point_with_a_space_is_read() {
+        assert_eq!(unescape_mount("/a\\040b\\134c"), PathBuf::from("/a b\\c"));
+        assert_eq!(unescape_mount("/a\\9"), PathBuf::from("/a\\9"));
+    }
+
+    #[test]
+    fn a_record_owns_nobody_until_it_is_filled_in() {
+        assert_eq!(cbpf_owner::default().scope, cbpf_scope::CBPF_NOBODY.0);
+    }
+}

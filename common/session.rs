@@ -1,0 +1,178 @@
+//! What a tool's report sees: events, snapshots of maps, and counts. It does not know who loaded the programs.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use cbpf_bpf::events::{cbpf_counts, cbpf_loss};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::mman::ProtFlags;
+use plain::Plain;
+
+use crate::engine::{self, Loaded};
+use crate::ring::{Mapping, Ring};
+
+/// The pause between two looks at a ring whose reader was not told to wake up: the interval in which a CPU wakes it
+/// at most once (`WAKE_NS`, bpf/emit.bpf.h).
+const PAUSE: Duration = Duration::from_millis(5);
+/// An event that nobody was woken for happened at most PAUSE after the last wake-up. So a reader that has looked on
+/// for this long without finding anything may sleep until it is woken.
+const QUIET: Duration = Duration::from_millis(12);
+
+/// A running trace.
+#[derive(Debug)]
+pub struct Session {
+    loaded: Loaded,
+    ring: Option<Ring>,
+    counts: Mapping,
+    cpus: usize,
+    busy_until: Option<Instant>,
+}
+
+/// How often each thing happened, summed over the CPUs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Events of the scope that passed the tool's filters.
+    pub matched: u64,
+    /// Lost, by cause.
+    pub dropped: Vec<(&'static str, u64)>,
+}
+
+impl Counts {
+    /// All losses together.
+    pub fn lost(&self) -> u64 {
+        self.dropped.iter().map(|(_, n)| n).sum()
+    }
+}
+
+/// The causes of loss, as printed.
+const CAUSES: [(cbpf_loss, &str); 3] = [
+    (cbpf_loss::CBPF_RING_FULL, "ring full"),
+    (cbpf_loss::CBPF_MAP_FULL, "map full"),
+    (cbpf_loss::CBPF_NESTED, "nested"),
+];
+
+/// Why [`Session::wait`] returned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Woken {
+    /// There may be events.
+    Events,
+    /// The caller's descriptor of that index is ready.
+    Other(usize),
+    /// The time is up.
+    Timeout,
+}
+
+impl Session {
+    /// A session on programs that this process loaded.
+    pub fn new(loaded: Loaded) -> Result<Self> {
+        let ring = loaded.events().map(|(fd, size)| Ring::new(fd, size)).transpose()?;
+        let size = engine::counts_size()?;
+        let counts = Mapping::new(loaded.counts()?, size.next_multiple_of(4096), 0, ProtFlags::PROT_READ)?;
+        Ok(Self { loaded, ring, counts, cpus: size / size_of::<cbpf_counts>(), busy_until: None })
+    }
+
+    /// Hands the events that wait to `each`, which says whether it wants more. Returns how many it got.
+    pub fn drain(&mut self, each: impl FnMut(&[u8]) -> bool) -> usize {
+        let Some(ring) = &mut self.ring else { return 0 };
+        let read = ring.drain(usize::MAX, each);
+        if read > 0 {
+            self.busy_until = Some(Instant::now() + QUIET);
+        }
+        read
+    }
+
+    /// Sleeps until events may wait, one of `others` is ready, or `deadline` has come.
+    ///
+    /// # Errors
+    /// What poll(2) returns, except for EINTR, which counts as events.
+    pub fn wait(&mut self, others: &[PollFd<'_>], deadline: Option<Instant>) -> Result<Woken> {
+        let now = Instant::now();
+        let busy = self.busy_until.is_some_and(|until| now < until);
+        let mut fds = others.to_vec();
+        let left = deadline.map(|at| at.saturating_duration_since(now));
+        let mut timeout = left;
+        if busy {
+            // Not on the ring: polling it while it fills returns at once, and a look every PAUSE is enough.
+            let full = self.ring.as_ref().is_some_and(|ring| ring.fill() > 0.25);
+            let pause = if full { Duration::ZERO } else { PAUSE };
+            timeout = Some(left.map_or(pause, |left| left.min(pause)));
+        } else if let Some((fd, _)) = self.loaded.events() {
+            if self.busy_until.take().is_some() {
+                // A last wake-up may have come before we looked: woken, and not polling, is looking once more.
+                return Ok(Woken::Events);
+            }
+            fds.push(PollFd::new(fd, PollFlags::POLLIN));
+        }
+        let timeout = match timeout {
+            None => PollTimeout::NONE,
+            // Up to the next millisecond, or the last one would be spent spinning.
+            Some(t) => PollTimeout::try_from(t.as_nanos().div_ceil(1_000_000).min(i32::MAX as u128) as i32)?,
+        };
+        match poll(&mut fds, timeout) {
+            Err(nix::errno::Errno::EINTR) => return Ok(Woken::Events),
+            Err(e) => return Err(e.into()),
+            Ok(_) => {}
+        }
+        let ready = |fd: &PollFd<'_>| fd.revents().is_some_and(|r| !r.is_empty());
+        if let Some(index) = fds[..others.len()].iter().position(ready) {
+            return Ok(Woken::Other(index));
+        }
+        if fds.len() > others.len() && ready(&fds[others.len()]) {
+            return Ok(Woken::Events);
+        }
+        let over = deadline.is_some_and(|at| Instant::now() >= at);
+        Ok(if over { Woken::Timeout } else { Woken::Events })
+    }
+
+    /// Detaches the programs. What they sent and counted stays to be read.
+    pub fn detach(&mut self) {
+        self.loaded.detach();
+    }
+
+    /// The counts as they stand; exact once detached.
+    pub fn counts(&self) -> Counts {
+        let mut sum = Counts { matched: 0, dropped: CAUSES.iter().map(|(_, name)| (*name, 0)).collect() };
+        for cpu in 0..self.cpus {
+            // SAFETY: one struct for each possible CPU is mapped; the kernel writes whole words.
+            let counts =
+                unsafe { std::ptr::read_volatile(self.counts.pointer::<cbpf_counts>(cpu * size_of::<cbpf_counts>())) };
+            sum.matched += counts.matched;
+            for ((cause, _), (_, n)) in CAUSES.iter().zip(&mut sum.dropped) {
+                *n += counts.dropped[cause.0 as usize];
+            }
+        }
+        sum
+    }
+
+    /// Everything in a map of the tool, as `(key, value)`.
+    pub fn snapshot<K: Plain + Copy + Default, V: Plain + Copy + Default>(&self, map: &str) -> Result<Vec<(K, V)>> {
+        self.loaded.snapshot(map)
+    }
+
+    /// The addresses of a stack that a program stored under `id` in the stack map `map`, innermost first.
+    pub fn stack(&self, map: &str, id: u32) -> Result<Vec<u64>> {
+        let Some(bytes) = self.loaded.lookup(map, &id.to_ne_bytes())? else { return Ok(Vec::new()) };
+        let word = |b: &[u8]| b.try_into().map_or(0, u64::from_ne_bytes);
+        Ok(bytes.chunks_exact(8).map(word).take_while(|a| *a != 0).collect())
+    }
+
+    /// Makes a process the ancestor of the traced family.
+    pub fn adopt(&self, pid: u32) -> Result<()> {
+        self.loaded.adopt(pid)
+    }
+
+    /// Number of the program set in use, and why earlier ones are not.
+    pub fn set(&self) -> (u32, &[String]) {
+        (self.loaded.set, &self.loaded.passed_over)
+    }
+
+    /// The verifier's cost of each program, instructions.
+    pub fn verified_insns(&self) -> Result<Vec<(String, u32)>> {
+        self.loaded.verified_insns()
+    }
+
+    /// Does the tool send events?
+    pub fn has_ring(&self) -> bool {
+        self.ring.is_some()
+    }
+}

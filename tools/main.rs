@@ -1,0 +1,76 @@
+//! `cbpf TOOL …`, or a link named after a tool.
+
+#[macro_use]
+mod registry;
+mod command;
+mod list;
+mod run;
+mod tool;
+
+macro_rules! modules {
+    ($($tool:ident: $_how:ident,)*) => { $(mod $tool;)* };
+}
+tools!(modules);
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Command;
+
+use registry::{ALIASES, TOOLS};
+use tool::Entry;
+
+fn main() -> ExitCode {
+    let mut args: Vec<OsString> = std::env::args_os().collect();
+    if let Some(name) = args.first().and_then(|arg| linked_name(arg)) {
+        // A link named `opensnoop` or `cbpf-opensnoop`: as if typed behind `cbpf`.
+        args.splice(..1, ["cbpf".into(), name.into()]);
+    }
+    // Only the tool that is asked for is built: 41 commands would cost the start-up more than the trace.
+    let asked = args.get(1).and_then(|arg| arg.to_str()).and_then(find);
+    let command = match asked {
+        Some((name, entry)) => base().subcommand((entry.command)().name(name)),
+        None => TOOLS.iter().fold(base(), |c, e| c.subcommand((e.command)())).subcommand(list::command()),
+    };
+    let matches = match command.try_get_matches_from(args) {
+        Ok(matches) => matches,
+        Err(e) => {
+            let _ = e.print(); // a closed pipe leaves nobody to tell
+            return ExitCode::from(if e.use_stderr() { 2 } else { 0 });
+        }
+    };
+    let Some((name, matches)) = matches.subcommand() else { return ExitCode::from(2) };
+    match find(name) {
+        Some((name, entry)) => run::exit(name, (entry.run)(name, matches)),
+        None => run::exit("list", list::run(matches)),
+    }
+}
+
+fn base() -> Command {
+    Command::new("cbpf")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("See what your own tasks, sockets and I/O do: no root on the host, and nobody else's events")
+        .after_help(
+            "`cbpf TOOL --help` explains a tool. A link to cbpf that is named like a tool is that tool.\n\
+             Exit status: 0 done, 1 failure, 2 usage, 3 no permission to trace, 4 tool not available here,\n\
+             5 events lost under --on-loss fail; with `-- COMMAND`, the command's own.",
+        )
+        .subcommand_required(true)
+        .subcommand_value_name("TOOL")
+        .subcommand_help_heading("Tools")
+        .disable_help_subcommand(true)
+}
+
+/// The tool of that name or alias.
+fn find(name: &str) -> Option<(&'static str, &'static Entry)> {
+    let alias = ALIASES.iter().find(|(alias, _)| *alias == name);
+    let target = alias.map_or(name, |(_, tool)| tool);
+    let entry = TOOLS.iter().find(|entry| entry.name == target)?;
+    Some((alias.map_or(entry.name, |(alias, _)| alias), entry))
+}
+
+fn linked_name(arg0: &OsString) -> Option<&'static str> {
+    let name = Path::new(arg0).file_name()?.to_str()?;
+    find(name.strip_prefix("cbpf-").unwrap_or(name)).map(|(name, _)| name)
+}

@@ -1,0 +1,42 @@
+//! Every tool, one line each, and the names under which some are known besides.
+
+use crate::tool::Entry;
+
+/// Hands the list to the macro `then`: `main.rs` makes modules of it, and below it becomes the table.
+macro_rules! tools {
+    ($then:ident) => {
+        $then! {
+            opensnoop: stream,
+        }
+    };
+}
+
+macro_rules! table {
+    ($($tool:ident: $how:ident,)*) => {
+        /// All tools, sorted by name.
+        pub static TOOLS: &[Entry] = &[$(Entry::$how::<crate::$tool::Tool>()),*];
+    };
+}
+tools!(table);
+
+/// `(alias, tool)`.
+pub static ALIASES: &[(&str, &str)] = &[];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_object_is_a_tool_and_every_tool_has_one() {
+        let tools: Vec<&str> = TOOLS.iter().map(|t| t.name).collect();
+        let objects: Vec<&str> = cbpf_bpf::OBJECTS.iter().map(|o| o.name).filter(|n| *n != "viewer").collect();
+        assert_eq!(tools, objects);
+    }
+
+    #[test]
+    fn every_command_line_is_sound() {
+        for tool in TOOLS {
+            (tool.command)().debug_assert();
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! One run of a tool, from its options to its exit status.
+
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result};
+use cbpf_common::engine::{self, Plan, Refused};
+use cbpf_common::grant::{self, NoGrant, ScopeRefused};
+use cbpf_common::options::Shared;
+use cbpf_common::out::{self, Column, Counts, Format, Out};
+use cbpf_common::owner::Viewer;
+use cbpf_common::session::{Session, Woken};
+use clap::ArgMatches;
+use nix::poll::{PollFd, PollFlags};
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use nix::unistd::dup;
+
+use crate::command::Child;
+use crate::tool::{Report, Stream, Tool};
+
+/// How a run ended, as an exit status.
+pub type Status = u8;
+/// Nobody allows tracing, or not in this scope.
+const NO_GRANT: Status = 3;
+/// The tool cannot run on this kernel.
+const NOT_HERE: Status = 4;
+/// Events were lost, and the user asked to fail then.
+const LOST: Status = 5;
+
+/// Options that do not go together, or ask for what does not exist: exit status 2.
+#[derive(Debug)]
+pub struct Usage(pub String);
+impl std::fmt::Display for Usage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+impl std::error::Error for Usage {}
+
+/// What a report may want to know besides its events.
+pub struct Context {
+    /// Who looks.
+    pub viewer: Viewer,
+    /// The options that all tools share.
+    pub shared: Shared,
+}
+
+impl Context {
+    /// A uid of the kernel as the viewer's user namespace numbers it.
+    pub fn uid(&self, kernel: u32) -> Option<u32> {
+        self.viewer.uids.inside(kernel)
+    }
+}
+
+/// Prints an error, if it is one, and turns the result into an exit status.
+pub fn exit(name: &'static str, result: Result<Status>) -> ExitCode {
+    let error = match result {
+        Ok(status) => return status.into(),
+        Err(e) if out::is_closed(&e) => return ExitCode::SUCCESS,
+        Err(e) => e,
+    };
+    eprintln!("cbpf {name}: {error:#}");
+    let status = if error.is::<Usage>() {
+        2
+    } else if error.is::<NoGrant>() || error.is::<ScopeRefused>() {
+        NO_GRANT
+    } else if error.is::<Refused>() {
+        NOT_HERE
+    } else {
+        1
+    };
+    status.into()
+}
+
+/// Runs a tool that prints a row for each event.
+pub fn stream<T: Stream>(name: &'static str, matches: &ArgMatches) -> Result<Status> {
+    let tool = T::from_arg_matches(matches)?;
+    let mut trace = Trace::start(name, &tool, matches, true)?;
+    let columns = tool.columns();
+    let mut shown = 0;
+    let result = trace.open_output(&columns).and_then(|()| {
+        loop {
+            trace.show::<T>(&tool, &columns, &mut shown)?;
+            if trace.wait(None)? == Next::End {
+                break;
+            }
+        }
+        trace.session.detach();
+        trace.show::<T>(&tool, &columns, &mut shown)
+    });
+    trace.finish(result, shown)
+}
+
+/// Runs a tool that reports from time to time.
+pub fn report<T: Report>(name: &'static str, matches: &ArgMatches) -> Result<Status> {
+    let tool = T::from_arg_matches(matches)?;
+    let mut trace = Trace::start(name, &tool, matches, false)?;
+    let (interval, mut left) = tool.interval();
+    let mut state = T::State::default();
+    let mut shown = 0;
+    let mut next = interval.map(|i| Instant::now() + i);
+    let result = trace.open_output(&[]).and_then(|()| {
+        loop {
+            let end = trace.wait(next)? == Next::End;
+            left = left.map(|n| n.saturating_sub(1));
+            let last = end || interval.is_none() || left == Some(0);
+            if last {
+                trace.session.detach();
+            }
+            shown = tool.report(&trace.context, &trace.session, &mut state, &mut trace.out)?;
+            trace.out.flush()?;
+            if last {
+                return Ok(());
+            }
+            next = next.zip(interval).map(|(at, i)| at + i);
+        }
+    });
+    trace.finish(result, shown)
+}
+
+#[derive(PartialEq, Eq)]
+enum Next {
+    Look,
+    End,
+}
+
+/// A trace that runs: everything between start and closing line that tools share.
+struct Trace {
+    context: Context,
+    session: Session,
+    out: Out,
+    child: Option<Child>,
+    stop: EventFd,
+    stdout: OwnedFd,
+    deadline: Option<Instant>,
+    grant: (&'static str, &'static str),
+    name: &'static str,
+}
+
+impl Trace {
+    fn start<T: Tool>(name: &'static str, tool: &T, matches: &ArgMatches, events: bool) -> Result<Self> {
+        let shared = Shared::from(matches)?;
+        engine::listen(shared.verbose);
+        let mut plan = Plan::new(T::NAME)?;
+        if events {
+            plan.events();
+        }
+        tool.plan(&shared, &mut plan)?;
+        let grant = grant::negotiate(shared.scope, &shared.narrow())?;
+        // Before the first thread: it asks for the local time zone.
+        let out = Out::stdout(if shared.json { Format::Json } else { Format::Text })?;
+        let child = if shared.command.is_empty() { None } else { Some(Child::hold(&shared.command)?) };
+        let loaded =
+            engine::load(&plan, &grant.owner, engine::Options { buffer: shared.buffer, verbose: shared.verbose })?;
+        if shared.verbose {
+            eprintln!("cbpf: program set {} of {name}", loaded.set);
+            loaded.passed_over.iter().for_each(|why| eprintln!("cbpf: passed over: {why}"));
+        }
+        let session = Session::new(loaded)?;
+        if let Some(child) = &child {
+            session.adopt(child.pid())?;
+        }
+        // After the fork: the handler has a thread of its own.
+        let stop = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?;
+        let waker = dup(stop.as_fd())?;
+        ctrlc::set_handler(move || {
+            let _ = nix::unistd::write(&waker, &1u64.to_ne_bytes());
+        })
+        .context("cannot handle signals")?;
+        if !shared.quiet {
+            eprintln!("cbpf: {} grant, scope {}", grant.name, grant.scope.name());
+        }
+        Ok(Self {
+            deadline: shared.duration.map(|d| Instant::now() + d),
+            out,
+            context: Context { viewer: grant.viewer, shared },
+            session,
+            child,
+            stop,
+            stdout: dup(std::io::stdout())?,
+            grant: (grant.name, grant.scope.name()),
+            name,
+        })
+    }
+
+    /// Prints what stands above the first row, and lets the command run: who sees the header knows that from now on
+    /// everything is traced.
+    fn open_output(&mut self, columns: &[Column]) -> Result<()> {
+        self.out.start(self.name, self.grant.0, self.grant.1)?;
+        if !columns.is_empty() {
+            self.out.header(columns)?;
+        }
+        self.out.flush()?;
+        match &mut self.child {
+            Some(child) => child.release(),
+            None => Ok(()),
+        }
+    }
+
+    /// Prints the events that wait.
+    fn show<T: Stream>(&mut self, tool: &T, columns: &[Column], shown: &mut u64) -> Result<()> {
+        let (out, context) = (&mut self.out, &self.context);
+        let mut result = Ok(());
+        self.session.drain(|bytes| {
+            let mut event = T::Event::default();
+            // A record is at least its fixed part: both sides are of one build.
+            let size = size_of::<T::Event>().min(bytes.len());
+            if plain::copy_from_bytes(&mut event, &bytes[..size]).is_err() {
+                return true;
+            }
+            let ts = bytes.first_chunk().map_or(0, |b| u64::from_ne_bytes(*b));
+            result = out.row("event", Some(ts), columns, |row| tool.row(context, &event, &bytes[size..], row));
+            *shown += u64::from(result.is_ok());
+            result.is_ok()
+        });
+        result.map_err(anyhow::Error::from)?;
+        Ok(self.out.flush()?)
+    }
+
+    /// Waits for events, the next report, or the end.
+    fn wait(&mut self, report: Option<Instant>) -> Result<Next> {
+        let ended = self.child.as_ref().map(Child::ended);
+        // Of stdout only the news that its reader has gone; a file would always be ready.
+        let mut others = vec![
+            PollFd::new(self.stop.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.stdout.as_fd(), PollFlags::empty()),
+        ];
+        others.extend(ended.map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
+        let until = self.deadline.into_iter().chain(report).min();
+        loop {
+            let over = |at: Option<Instant>| at.is_some_and(|at| Instant::now() >= at);
+            let woken = self.session.wait(&others, until)?;
+            return Ok(match woken {
+                Woken::Other(_) => Next::End,
+                _ if over(self.deadline) => Next::End,
+                Woken::Timeout => Next::Look,
+                Woken::Events if self.session.has_ring() || over(report) => Next::Look,
+                Woken::Events => continue,
+            });
+        }
+    }
+
+    /// The counts at the end, and the exit status.
+    fn finish(mut self, result: Result<()>, shown: u64) -> Result<Status> {
+        self.session.detach();
+        let closed = match result {
+            Ok(()) => false,
+            Err(e) if out::is_closed(&e) => true,
+            Err(e) => {
+                if let Some(child) = &self.child {
+                    child.terminate();
+                }
+                return Err(e);
+            }
+        };
+        let counts = self.session.counts();
+        let mut dropped = counts.dropped.clone();
+        // What was delivered but found no reader any more.
+        dropped.push(("output closed", counts.matched.saturating_sub(shown + counts.lost())));
+        let lost = counts.lost();
+        let counts = Counts { matched: counts.matched, shown, dropped: &dropped };
+        if !closed {
+            match self.out.end(&counts).and_then(|()| self.out.flush()) {
+                Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => return Err(e.into()),
+                _ => {}
+            }
+        }
+        if !self.context.shared.quiet {
+            eprintln!("cbpf: {}", out::closing_line(&counts));
+        }
+        if let Some(child) = &self.child {
+            child.terminate();
+            let status = child.status()?;
+            if status != 0 {
+                return Ok(status);
+            }
+        }
+        Ok(if lost > 0 && self.context.shared.on_loss == "fail" { LOST } else { 0 })
+    }
+}

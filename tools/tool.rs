@@ -1,0 +1,80 @@
+//! What is special to a tool, and how it is made an entry of the registry.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use cbpf_common::engine::Plan;
+use cbpf_common::options::Shared;
+use cbpf_common::out::{Column, Out, Row};
+use cbpf_common::session::Session;
+use clap::{ArgMatches, Args, Command};
+use plain::Plain;
+
+use crate::run::{self, Context, Status};
+
+/// A tool: its options and what they ask of its programs.
+pub trait Tool: Args {
+    /// Its name, and that of its object and its man page.
+    const NAME: &'static str;
+    /// What it shows, in one line.
+    const ABOUT: &'static str;
+    /// Commands with what they are good for, for `--help`.
+    const EXAMPLES: &'static [(&'static str, &'static str)];
+
+    /// Turns the options into knobs and points to attach to. An error is the user's: exit status 2.
+    fn plan(&self, shared: &Shared, plan: &mut Plan) -> Result<()>;
+}
+
+/// A tool that prints a row for each event.
+pub trait Stream: Tool {
+    /// The event's fixed part, from `bpf/NAME.h`.
+    type Event: Plain + Default + Copy;
+    /// The columns of a row, with those that the options hide.
+    fn columns(&self) -> Vec<Column>;
+    /// Fills in one row. `tail` is what follows the fixed part.
+    fn row(&self, context: &Context, event: &Self::Event, tail: &[u8], row: &mut Row<'_>);
+}
+
+/// A tool that counts in the kernel and reports from time to time.
+pub trait Report: Tool {
+    /// How often, and how many times; `None`: once, at the end.
+    fn interval(&self) -> (Option<Duration>, Option<u64>);
+    /// State between two reports.
+    type State: Default;
+    /// Reads the maps and prints what happened since the last report. Returns how many events the maps hold since
+    /// the start.
+    fn report(&self, context: &Context, session: &Session, state: &mut Self::State, out: &mut Out) -> Result<u64>;
+}
+
+/// A line of the registry.
+pub struct Entry {
+    /// The tool's name.
+    pub name: &'static str,
+    /// What it shows.
+    pub about: &'static str,
+    /// Its command line.
+    pub command: fn() -> Command,
+    /// Runs it, under the name that was typed.
+    pub run: fn(&'static str, &ArgMatches) -> Result<Status>,
+}
+
+impl Entry {
+    /// An entry for a [`Stream`].
+    pub const fn stream<T: Stream>() -> Self {
+        Self { name: T::NAME, about: T::ABOUT, command: command::<T>, run: run::stream::<T> }
+    }
+
+    /// An entry for a [`Report`].
+    pub const fn report<T: Report>() -> Self {
+        Self { name: T::NAME, about: T::ABOUT, command: command::<T>, run: run::report::<T> }
+    }
+}
+
+fn command<T: Tool>() -> Command {
+    let width = T::EXAMPLES.iter().map(|(example, _)| example.len()).max().unwrap_or(0);
+    let examples: String = T::EXAMPLES.iter().map(|(what, why)| format!("\n  {what:width$}  {why}")).collect();
+    let command = T::augment_args(Command::new(T::NAME).about(T::ABOUT))
+        .version(env!("CARGO_PKG_VERSION"))
+        .after_help(format!("Examples:{examples}"));
+    Shared::augment(command)
+}
