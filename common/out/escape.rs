@@ -31,7 +31,7 @@ pub fn until_nul(bytes: &[u8]) -> &[u8] {
 }
 
 /// Appends `bytes` in the escaped form: `\n`, `\t`, `\r`, `\e`, `\\`, `\xNN` for any other control byte and for bytes that
-/// are not UTF-8, `\u{…}` for control and bidi characters beyond ASCII.
+/// are not UTF-8, `\u{NNNN}` for control and bidi characters beyond ASCII.
 pub fn text(out: &mut Vec<u8>, bytes: &[u8]) {
     escape::<false>(out, bytes);
 }
@@ -51,13 +51,13 @@ fn escape<const QUOTE: bool>(out: &mut Vec<u8>, bytes: &[u8]) {
         Odd::Char('\x1b') => out.extend(br"\e"),
         Odd::Char('\\') => out.extend(br"\\"),
         Odd::Char('"') if QUOTE => out.extend(br#"\""#),
-        Odd::Char(c) if c.is_ascii_control() => byte(out, c as u8),
-        Odd::Char(c) if deceives(c) => {
+        Odd::Char('"') => out.push(b'"'),
+        Odd::Char(c) if c.is_ascii() => byte(out, c as u8),
+        Odd::Char(c) => {
             out.extend(br"\u{");
-            digits(out, c as u32, if c as u32 > 0xfff { 4 } else { 3 - usize::from((c as u32) < 0x100) });
+            digits(out, c as u32, 4);
             out.push(b'}');
         }
-        Odd::Char(c) => out.extend(c.encode_utf8(&mut [0; 4]).as_bytes()),
         Odd::Invalid(bytes) => bytes.iter().for_each(|&b| byte(out, b)),
     });
 
@@ -78,11 +78,10 @@ pub(super) fn json(out: &mut Vec<u8>, bytes: &[u8]) -> bool {
         Odd::Char('\r') => out.extend(br"\r"),
         Odd::Char('\\') => out.extend(br"\\"),
         Odd::Char('"') => out.extend(br#"\""#),
-        Odd::Char(c) if c.is_ascii_control() || deceives(c) => {
+        Odd::Char(c) => {
             out.extend(br"\u");
             digits(out, c as u32, 4);
         }
-        Odd::Char(c) => out.extend(c.encode_utf8(&mut [0; 4]).as_bytes()),
         Odd::Invalid(_) => {
             faithful = false;
             out.extend("\u{fffd}".as_bytes());
@@ -124,26 +123,25 @@ enum Odd<'a> {
     Invalid(&'a [u8]),
 }
 
-/// Copies plain ASCII and hands over everything else, character by character.
-fn walk(out: &mut Vec<u8>, mut rest: &[u8], mut odd: impl FnMut(&mut Vec<u8>, Odd<'_>)) {
-    loop {
-        let (clean, dirty) = rest.split_at(clean(rest));
-        out.extend_from_slice(clean);
-        // Four bytes decide about one character; more would make long names quadratic.
-        let Some(chunk) = dirty[..dirty.len().min(4)].utf8_chunks().next() else {
-            return;
-        };
-        let used = match chunk.valid().chars().next() {
-            Some(c) => {
+/// Copies what is harmless in every dialect and hands over everything else.
+fn walk(out: &mut Vec<u8>, bytes: &[u8], mut odd: impl FnMut(&mut Vec<u8>, Odd<'_>)) {
+    // Nearly every name ends here.
+    let (plain, rest) = bytes.split_at(clean(bytes));
+    out.extend_from_slice(plain);
+    for chunk in rest.utf8_chunks() {
+        let valid = chunk.valid();
+        let mut done = 0;
+        for (at, c) in valid.char_indices() {
+            if c == '\\' || c == '"' || c.is_ascii_control() || deceives(c) {
+                out.extend_from_slice(&valid.as_bytes()[done..at]);
                 odd(out, Odd::Char(c));
-                c.len_utf8()
+                done = at + c.len_utf8();
             }
-            None => {
-                odd(out, Odd::Invalid(chunk.invalid()));
-                chunk.invalid().len()
-            }
-        };
-        rest = &dirty[used..];
+        }
+        out.extend_from_slice(&valid.as_bytes()[done..]);
+        if !chunk.invalid().is_empty() {
+            odd(out, Odd::Invalid(chunk.invalid()));
+        }
     }
 }
 
@@ -250,7 +248,7 @@ mod tests {
         assert_eq!(escaped(b"\xff\xc3(\xe6\xbc"), r"\xff\xc3(\xe6\xbc");
         assert_eq!(
             escaped("\u{85}\u{61c}\u{202e}\u{2066}\u{feff}".as_bytes()),
-            r"\u{85}\u{61c}\u{202e}\u{2066}\u{feff}"
+            r"\u{0085}\u{061c}\u{202e}\u{2066}\u{feff}"
         );
         assert_eq!(json_of("\x1b\u{9b}\u{202e}\"".as_bytes()).0, r#""\u001b\u009b\u202e\"""#);
     }

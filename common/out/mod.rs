@@ -146,6 +146,7 @@ impl Out {
 
     /// Text: the line with the columns' names, at once, so that who sees it knows that the tool is at work. JSON: nothing.
     pub fn header(&mut self, columns: &[Column]) -> io::Result<()> {
+        debug_assert!(row::keys_differ(columns), "JSON keys of {columns:?}");
         if self.format == Format::Json {
             return self.check();
         }
@@ -272,7 +273,10 @@ impl Out {
         self.buf.clear();
         result.or_else(|error| {
             self.ended = Some(error.kind());
-            if error.kind() == ErrorKind::BrokenPipe { self.check() } else { Err(error) }
+            match error.kind() {
+                ErrorKind::BrokenPipe => self.check(),
+                kind => Err(io::Error::new(kind, format!("cannot write the output: {error}"))),
+            }
         })
     }
 

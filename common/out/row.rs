@@ -250,6 +250,16 @@ impl Row<'_> {
     }
 }
 
+/// Whether no two members of a JSON row would have the same key.
+pub(super) fn keys_differ(columns: &[Column]) -> bool {
+    let mut keys = vec!["type", "time", "ts"];
+    keys.extend(columns.iter().filter(|column| column.fill == Fill::Value).map(|column| column.key));
+    let all = keys.len();
+    keys.sort_unstable();
+    keys.dedup();
+    keys.len() == all
+}
+
 /// Writes the names of the columns that are shown.
 pub(super) fn header(buf: &mut Vec<u8>, columns: &[Column]) {
     let mut pad = 0;

@@ -219,22 +219,26 @@ fn a_list_is_joined_or_quoted_in_text_and_an_array_in_json() {
 
 #[test]
 fn a_hostile_name_stays_in_its_row() {
+    let mut text = Out::memory(Format::Text);
+    let mut json = Out::memory(Format::Json);
     for pair in 0..=u16::MAX {
         let mut name = b"/tmp/x".to_vec();
         name.extend(pair.to_be_bytes());
         let fill = |row: &mut Row<'_>| {
             row.u64(1u8).text(&name).i64(3).text(&name);
         };
-        let row = text_row(&OPEN, fill);
+        text.row("event", Some(TS), &OPEN, fill).unwrap();
+        let row = text.take();
         assert_eq!(row.find('\n'), Some(row.len() - 1), "{row:?}");
         assert!(!row.trim_end_matches('\n').contains(char::is_control), "{row:?}");
-        let value = json_row(&OPEN, fill);
+        json.row("event", Some(TS), &OPEN, fill).unwrap();
+        let value: Value = serde_json::from_str(&json.take()).unwrap();
         assert_eq!(value["path"], String::from_utf8_lossy(&name).as_ref());
-        let bytes = match &value["path_hex"] {
+        let bytes: Vec<u8> = match &value["path_hex"] {
             Value::String(hex) => {
                 (0..hex.len()).step_by(2).map(|i| u8::from_str_radix(&hex[i..i + 2], 16).unwrap()).collect()
             }
-            _ => value["path"].as_str().unwrap().as_bytes().to_vec(),
+            _ => value["path"].as_str().unwrap().into(),
         };
         assert_eq!(bytes, name);
     }
@@ -252,6 +256,14 @@ fn a_row_that_misses_a_column_is_caught() {
 #[cfg(debug_assertions)]
 fn a_row_that_has_a_value_too_many_is_caught() {
     text_row(&OPEN[..2], |row| _ = row.u64(1u8).u64(2u8));
+}
+
+#[test]
+#[should_panic(expected = "JSON keys")]
+#[cfg(debug_assertions)]
+fn a_key_used_twice_is_caught() {
+    let columns = [Column::right("A", "a", 1), Column::last("TIME", "time")];
+    let _ = Out::memory(Format::Json).header(&columns);
 }
 
 #[test]

@@ -1,20 +1,17 @@
 //! The owner test: an owned process and a foreign one do the same known thing, and the tool's report must hold
 //! exactly what the owned one did. What is special to a tool is a [`Case`], in `cases/TOOL.rs`.
 
-use std::fs::File;
-use std::io::{BufRead as _, BufReader, Read as _};
-use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::fd::{AsRawFd as _, FromRawFd as _, IntoRawFd as _};
+use std::os::unix::net::UnixStream;
+use std::process::Command;
+use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use nix::sched::{CloneFlags, unshare};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::mount::{MsFlags, mount};
 use serde_json::Value;
+
+use crate::process::{self, Running, cbpf};
 
 /// What a tool's owner test is made of.
 #[derive(Debug)]
@@ -29,7 +26,7 @@ pub struct Case {
     pub work: fn(&Work) -> Result<()>,
     /// Looks at what the tool reported.
     pub check: fn(&Report) -> Result<()>,
-    /// What the tool's user has besides CAP_BPF and CAP_PERFMON, where a kernel asks for more.
+    /// Capabilities that the tool needs besides CAP_BPF and CAP_PERFMON where a kernel asks for more.
     pub extra_caps: &'static [u32],
 }
 
@@ -51,8 +48,6 @@ pub struct Report {
     pub count: u64,
     /// Pids of the owned workloads, as the tool's user sees them.
     pub owned: Vec<u64>,
-    /// The uid of the owned workloads, as the tool's user sees it.
-    pub uid: u64,
     /// How long the workloads ran, s.
     pub seconds: f64,
     /// What the tool wrote to stderr.
@@ -76,170 +71,146 @@ impl Report {
     }
 }
 
-/// The uid that owns, and the one that does not.
-pub const OWN_UID: u32 = 2001;
-/// See [`OWN_UID`].
-pub const FOREIGN_UID: u32 = 2002;
+/// The uid that owns in scope `user`, and one of two in scope `container`.
+const OWN_UID: u32 = 2001;
+/// The uid that does not own in scope `user`, and owns in scope `container`.
+const FOREIGN_UID: u32 = 2002;
 
+const CAP_SYS_RESOURCE: u32 = 24;
 const CAP_PERFMON: u32 = 38;
 const CAP_BPF: u32 = 39;
-const CAP_SYS_RESOURCE: u32 = 24;
 
-/// How the outcome is told.
+/// How a case ended.
 #[derive(Debug)]
 pub enum Outcome {
-    /// As it should be.
+    /// As it should.
     Passed,
-    /// The tool says it cannot run here (exit status 4), in these words.
+    /// The tool says that it cannot run here (exit status 4), in these words.
     NotHere(String),
-}
-
-/// The tool under test: beside this binary, or as `CBPF` says.
-pub fn cbpf() -> PathBuf {
-    std::env::var_os("CBPF").map_or_else(
-        || std::env::current_exe().map(|exe| exe.with_file_name("cbpf")).unwrap_or_else(|_| "cbpf".into()),
-        PathBuf::from,
-    )
 }
 
 /// Runs a case for a user with capabilities of its own, in scope `user`: the foreign process has another uid.
 pub fn user_scope(case: &Case) -> Result<Outcome> {
-    let mut tool = Command::new(cbpf());
-    tool.args([case.tool, "--json", "--scope", "user"]).args(case.args);
+    // CAP_SYS_RESOURCE: before 5.11 maps count against RLIMIT_MEMLOCK.
     let caps = [&[CAP_BPF, CAP_PERFMON, CAP_SYS_RESOURCE], case.extra_caps].concat();
-    become_user(&mut tool, OWN_UID, caps);
-    let own = |who| {
-        let mut c = work(case, who);
-        become_user(&mut c, OWN_UID, Vec::new());
-        c
-    };
-    let foreign = {
-        let mut c = work(case, "foreign");
-        become_user(&mut c, FOREIGN_UID, Vec::new());
-        c
-    };
-    run(case, tool, vec![own("own")], foreign, OWN_UID.into(), false)
+    let own = || process::spawn(&mut work(case, "own")?, Some(OWN_UID), 0);
+    let foreign = || process::spawn(&mut work(case, "foreign")?, Some(FOREIGN_UID), 0)?.finish();
+    run(case, "user", Some((OWN_UID, caps)), &[&own], &foreign)
 }
 
-/// Runs a case for root of a container, in scope `container`: the owned processes are in the tool's pid namespace and
-/// in one below it, the foreign one is outside, under the same uid.
+/// Runs a case for root of a container, in scope `container`: one owned process is in the tool's pid namespace and one
+/// in a namespace below it, under different uids; the foreign one is outside, under the uid of an owned one.
 pub fn container_scope(case: &Case) -> Result<Outcome> {
-    // This process makes the namespace and stays outside; its children are in it.
-    let inside = |command: &mut Command, nested: bool| {
-        // SAFETY: system calls only, between fork and exec.
-        unsafe {
-            command.pre_exec(move || {
-                if nested {
-                    unshare(CloneFlags::CLONE_NEWPID)?;
-                }
-                Ok(())
-            });
-        }
-    };
-    let mut container = Command::new(std::env::current_exe()?);
-    container.args(["container", case.tool]);
-    // SAFETY: as above.
-    unsafe {
-        container.pre_exec(|| {
-            unshare(CloneFlags::CLONE_NEWPID)?;
-            Ok(())
-        });
-    }
-    let _ = inside;
-    bail!("see container()")
-}
-
-/// Makes the command run under a uid, with nothing but these capabilities.
-fn become_user(command: &mut Command, uid: u32, caps: Vec<u32>) {
-    // SAFETY: system calls only, between fork and exec.
-    unsafe {
-        command.pre_exec(move || {
-            let check = |ret: i32| if ret < 0 { Err(std::io::Error::last_os_error()) } else { Ok(()) };
-            check(libc::prctl(libc::PR_SET_KEEPCAPS, 1))?;
-            check(libc::setgroups(0, std::ptr::null()))?;
-            check(libc::setresgid(uid, uid, uid))?;
-            check(libc::setresuid(uid, uid, uid))?;
-            set_caps(&caps)?;
-            for cap in &caps {
-                check(libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_RAISE, *cap, 0, 0))?;
+    // The container says when the foreign process may go; what it is, is ours.
+    let (ours, theirs) = UnixStream::pair()?;
+    process::keep_over_exec(&theirs)?;
+    let fd = theirs.as_raw_fd().to_string();
+    let mut container = Command::new(process::own_exe()?);
+    container.args(["container", case.tool, &fd]);
+    let container = process::spawn(&mut container, None, libc::CLONE_NEWPID | libc::CLONE_NEWNS)?;
+    drop(theirs);
+    let mut answer = ours.try_clone()?;
+    for line in BufReader::new(ours).lines() {
+        match line?.split_once(' ').unwrap_or_default() {
+            ("go", _) => {
+                process::spawn(&mut work(case, "foreign")?, Some(OWN_UID), 0)?.finish()?;
+                answer.write_all(b"done\n")?;
             }
-            Ok(())
-        });
+            ("passed", _) => {
+                container.finish()?;
+                return Ok(Outcome::Passed);
+            }
+            ("not-here", why) => return Ok(Outcome::NotHere(why.into())),
+            (_, why) => bail!("in the container: {}", why.replace('\u{1}', "\n")),
+        }
     }
+    bail!("the container ended without a word")
 }
 
-/// Sets the permitted, effective and inheritable capabilities to exactly these (capset(2), version 3).
-fn set_caps(caps: &[u32]) -> std::io::Result<()> {
-    let mask = caps.iter().fold(0u64, |mask, cap| mask | 1 << cap);
-    let header: [u32; 2] = [0x2008_0522, 0];
-    let (low, high) = (mask as u32, (mask >> 32) as u32);
-    let data = [low, low, low, high, high, high];
-    // SAFETY: header and data have the layout of capset(2).
-    if unsafe { libc::syscall(libc::SYS_capset, header.as_ptr(), data.as_ptr()) } < 0 {
-        return Err(std::io::Error::last_os_error());
-    }
+/// The other side of [`container_scope`], as the first process of the container's pid namespace.
+pub fn container(case: &Case, fd: i32) -> Result<()> {
+    // SAFETY: the descriptor was passed to this process for this purpose.
+    let mut outside = unsafe { UnixStream::from_raw_fd(fd) };
+    let none = None::<&str>;
+    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)?;
+    mount(Some("proc"), "/proc", Some("proc"), MsFlags::empty(), none)?;
+    let own = || process::spawn(&mut work(case, "own")?, Some(OWN_UID), 0);
+    let nested = || process::spawn(&mut work(case, "own")?, Some(FOREIGN_UID), libc::CLONE_NEWPID);
+    let (mut ask, answer) = (outside.try_clone()?, outside.try_clone()?);
+    let foreign = || {
+        (&ask).write_all(b"go \n")?;
+        let mut line = String::new();
+        BufReader::new(&answer).read_line(&mut line)?;
+        ensure!(line == "done\n", "the foreign process failed");
+        Ok(0)
+    };
+    let said = match run(case, "container", None, &[&own, &nested], &foreign) {
+        Ok(Outcome::Passed) => "passed \n".into(),
+        Ok(Outcome::NotHere(why)) => format!("not-here {}\n", why.replace('\n', " ")),
+        Err(e) => format!("failed {}\n", format!("{e:#}").replace('\n', "\u{1}")),
+    };
+    outside.write_all(said.as_bytes())?;
+    ask.flush()?;
+    let _ = outside.into_raw_fd(); // open until the end, so that the last line is read
     Ok(())
 }
 
-fn work(case: &Case, who: &str) -> Command {
-    let mut command = Command::new(std::env::current_exe().unwrap_or_else(|_| "/proc/self/exe".into()));
+/// The command of a workload.
+fn work(case: &Case, who: &str) -> Result<Command> {
+    let mut command = Command::new(process::own_exe()?);
     command.args(["work", case.tool, who, &case.count.to_string()]);
-    command
+    Ok(command)
 }
+
+/// Starts a process that owns something.
+type Spawn<'a> = &'a dyn Fn() -> Result<process::Child>;
 
 fn run(
     case: &Case,
-    mut tool: Command,
-    own: Vec<Command>,
-    foreign: Command,
-    uid: u64,
-    _nested: bool,
+    scope: &str,
+    user: Option<(u32, Vec<u32>)>,
+    own: &[Spawn<'_>],
+    foreign: &dyn Fn() -> Result<u64>,
 ) -> Result<Outcome> {
-    let running = Running::start(&mut tool)?;
-    let running = match running {
+    let mut tool = Command::new(cbpf()?);
+    tool.args([case.tool, "--json", "--scope", scope]).args(case.args);
+    if let Some((uid, caps)) = user {
+        process::become_user(&mut tool, uid, process::available(&caps));
+    }
+    let running = match Running::start(&mut tool)? {
         Ok(running) => running,
         Err((Some(4), stderr)) => return Ok(Outcome::NotHere(stderr)),
         Err((status, stderr)) => bail!("{} ended before it began (exit status {status:?}): {stderr}", case.tool),
     };
     let begin = Instant::now();
-    let mut workers: Vec<Child> = Vec::new();
-    let mut owned = Vec::new();
-    for mut command in own {
-        let child = command.spawn().context("workload")?;
-        owned.push(child.id().into());
-        workers.push(child);
-    }
-    let mut foreign = foreign;
-    let child = foreign.spawn().context("workload")?;
-    let foreign_pid: u64 = child.id().into();
-    workers.push(child);
-    for mut worker in workers {
-        ensure!(worker.wait()?.success(), "a workload failed");
-    }
+    let children = own.iter().map(|spawn| spawn()).collect::<Result<Vec<_>>>()?;
+    let foreign_pid = foreign()?;
+    let owned = children.into_iter().map(process::Child::finish).collect::<Result<_>>()?;
     let seconds = begin.elapsed().as_secs_f64();
     let (records, stderr) = running.stop()?;
-    let report = Report { records, count: case.count, owned, uid, seconds, stderr };
-    nothing_foreign(&report, foreign_pid)?;
-    sums_add_up(&report)?;
-    (case.check)(&report).with_context(|| context_of(&report))?;
+    let report = Report { records, count: case.count, owned, seconds, stderr };
+    nothing_foreign(&report, foreign_pid, scope == "user")
+        .and_then(|()| sums_add_up(&report))
+        .and_then(|()| (case.check)(&report))
+        .with_context(|| context_of(&report))?;
     Ok(Outcome::Passed)
 }
 
 fn context_of(report: &Report) -> String {
     let last: Vec<String> = report.records.iter().rev().take(12).map(Value::to_string).collect();
-    format!("owned pids {:?}, stderr {:?}, last records:\n{}\n", report.owned, report.stderr, last.join("\n"))
+    format!("owned {:?}, stderr {:?}, last records:\n{}\n", report.owned, report.stderr, last.join("\n"))
 }
 
 /// No field of any record names the foreign process: its name, its pid, its uid, or anything it touched (which has
 /// `foreign` in its name).
-pub fn nothing_foreign(report: &Report, pid: u64) -> Result<()> {
+fn nothing_foreign(report: &Report, pid: u64, by_uid: bool) -> Result<()> {
     for record in &report.records {
         let text = record.to_string();
         ensure!(!text.contains("foreign"), "a foreign name leaked: {text}");
         for key in ["pid", "tid", "ppid"] {
-            ensure!(record[key] != pid, "the foreign pid leaked: {text}");
+            ensure!(pid == 0 || record[key] != pid, "the foreign pid leaked: {text}");
         }
-        ensure!(record["uid"] != FOREIGN_UID, "the foreign uid leaked: {text}");
+        ensure!(!by_uid || record["uid"] != FOREIGN_UID, "the foreign uid leaked: {text}");
     }
     Ok(())
 }
@@ -251,90 +222,4 @@ pub fn sums_add_up(report: &Report) -> Result<()> {
     ensure!(n("matched")? == n("shown")? + n("dropped")?, "the counts do not add up: {end}");
     ensure!(n("dropped")? == 0, "events were lost: {end}");
     Ok(())
-}
-
-/// A tool that runs and has printed its start record: from then on everything is traced.
-pub struct Running {
-    child: Child,
-    records: mpsc::Receiver<String>,
-    stderr: thread::JoinHandle<String>,
-    first: String,
-}
-
-impl Running {
-    /// Starts the tool; the inner error is its exit status and stderr if it ended instead.
-    #[allow(clippy::type_complexity)]
-    pub fn start(tool: &mut Command) -> Result<Result<Self, (Option<i32>, String)>> {
-        let mut child = tool
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .with_context(|| format!("cannot run {}", tool.get_program().display()))?;
-        let (stdout, mut errors) = (child.stdout.take().context("stdout")?, child.stderr.take().context("stderr")?);
-        let (send, records) = mpsc::channel();
-        thread::spawn(move || {
-            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                if send.send(line).is_err() {
-                    break;
-                }
-            }
-        });
-        let stderr = thread::spawn(move || {
-            let mut text = Vec::new();
-            let _ = errors.read_to_end(&mut text);
-            String::from_utf8_lossy(&text).into_owned()
-        });
-        match records.recv_timeout(Duration::from_secs(60)) {
-            Ok(first) => Ok(Ok(Self { child, records, stderr, first })),
-            Err(mpsc::RecvTimeoutError::Timeout) => {
-                child.kill()?;
-                bail!("the tool did not start within a minute")
-            }
-            Err(mpsc::RecvTimeoutError::Disconnected) => {
-                let status = child.wait()?;
-                Ok(Err((status.code(), stderr.join().unwrap_or_default())))
-            }
-        }
-    }
-
-    /// Its pid, as this process sees it.
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
-    /// Interrupts it and returns everything it said.
-    pub fn stop(mut self) -> Result<(Vec<Value>, String)> {
-        // Work that ends in a softirq or in a kernel thread ends a little after the system call.
-        thread::sleep(Duration::from_millis(300));
-        kill(Pid::from_raw(self.child.id().try_into()?), Signal::SIGINT)?;
-        let mut lines = vec![self.first];
-        let until = Instant::now() + Duration::from_secs(60);
-        loop {
-            match self.records.recv_timeout(until.saturating_duration_since(Instant::now())) {
-                Ok(line) => lines.push(line),
-                Err(mpsc::RecvTimeoutError::Disconnected) => break,
-                Err(mpsc::RecvTimeoutError::Timeout) => {
-                    self.child.kill()?;
-                    bail!("the tool did not end within a minute of SIGINT")
-                }
-            }
-        }
-        let status = self.child.wait()?;
-        let stderr = self.stderr.join().unwrap_or_default();
-        ensure!(status.success(), "the tool failed, {status}: {stderr}");
-        let records = lines
-            .iter()
-            .map(|line| serde_json::from_str(line).with_context(|| format!("not JSON: {line}")))
-            .collect::<Result<_>>()?;
-        Ok((records, stderr))
-    }
-}
-
-/// A file that holds nothing, for workloads that need one.
-pub fn scratch_file(who: &str, n: u64) -> Result<File> {
-    let path = format!("/tmp/cbpf-{who}-{}-{n}", std::process::id());
-    let file = File::create_new(&path).with_context(|| path.clone())?;
-    std::fs::remove_file(&path)?;
-    Ok(file)
 }

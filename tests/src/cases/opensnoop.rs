@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use crate::case::{Case, Report, Work};
 
 pub const CASE: Case =
-    Case { tool: "opensnoop", args: &["-F"], count: 50, work, check, extra_caps: &[] };
+    Case { tool: "opensnoop", args: &[], count: 50, work, check, extra_caps: &[] };
 
 fn work(w: &Work) -> Result<()> {
     for n in 0..w.count {

@@ -1,0 +1,15 @@
+//! The owner test of every tool, one line each.
+
+use crate::case::Case;
+
+macro_rules! cases {
+    ($($tool:ident,)*) => {
+        $(mod $tool;)*
+        /// All cases.
+        pub const CASES: &[&Case] = &[$(&$tool::CASE),*];
+    };
+}
+
+cases! {
+    opensnoop,
+}

@@ -1,0 +1,219 @@
+//! Processes of the tests: under other uids, in other namespaces, and the tool under test.
+
+use std::ffi::CString;
+use std::io::{self, BufRead as _, BufReader, Read as _};
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::Pid;
+use serde_json::Value;
+
+/// This binary.
+pub fn own_exe() -> Result<PathBuf> {
+    std::env::current_exe().context("where am I?")
+}
+
+/// The tool under test: beside this binary, or as `CBPF` says.
+pub fn cbpf() -> Result<PathBuf> {
+    match std::env::var_os("CBPF") {
+        Some(path) => Ok(path.into()),
+        None => Ok(own_exe()?.with_file_name("cbpf")),
+    }
+}
+
+/// A child of ours.
+#[derive(Debug)]
+pub struct Child {
+    pid: Pid,
+}
+
+impl Child {
+    /// Its pid in our namespace.
+    pub fn pid(&self) -> u64 {
+        self.pid.as_raw().unsigned_abs().into()
+    }
+
+    /// Waits for it to succeed; returns its pid.
+    pub fn finish(self) -> Result<u64> {
+        match waitpid(self.pid, None)? {
+            WaitStatus::Exited(_, 0) => Ok(self.pid()),
+            other => bail!("a process of the test failed: {other:?}"),
+        }
+    }
+
+    /// Ends it.
+    pub fn kill(self) -> Result<()> {
+        kill(self.pid, Signal::SIGKILL)?;
+        waitpid(self.pid, None)?;
+        Ok(())
+    }
+}
+
+/// Starts a command, under `uid` without any capability if one is given, as the first process of new namespaces
+/// (`CLONE_NEW*` in `flags`). `Command` cannot: unshare(CLONE_NEWPID) is for the children of its child only.
+pub fn spawn(command: &mut Command, uid: Option<u32>, flags: i32) -> Result<Child> {
+    let c = |s: &std::ffi::OsStr| CString::new(s.as_bytes());
+    let argv: Vec<CString> =
+        std::iter::once(command.get_program()).chain(command.get_args()).map(c).collect::<Result<_, _>>()?;
+    let mut pointers: Vec<*const libc::c_char> = argv.iter().map(|arg| arg.as_ptr()).collect();
+    pointers.push(std::ptr::null());
+    // SAFETY: clone without CLONE_VM is fork. The child makes system calls only, on memory prepared above, and ends in
+    // exec or _exit.
+    unsafe {
+        match libc::syscall(libc::SYS_clone, flags | libc::SIGCHLD, 0, 0, 0, 0) {
+            -1 => Err(io::Error::last_os_error()).context("clone"),
+            0 => {
+                let ok = uid.is_none_or(|uid| {
+                    libc::setgroups(0, std::ptr::null()) == 0
+                        && libc::setresgid(uid, uid, uid) == 0
+                        && libc::setresuid(uid, uid, uid) == 0
+                });
+                if ok {
+                    libc::execv(pointers[0], pointers.as_ptr());
+                }
+                libc::_exit(127)
+            }
+            pid => Ok(Child { pid: Pid::from_raw(pid as i32) }),
+        }
+    }
+}
+
+/// Lets a descriptor live on in children.
+pub fn keep_over_exec(fd: impl AsFd) -> Result<()> {
+    fcntl(fd, FcntlArg::F_SETFD(FdFlag::empty()))?;
+    Ok(())
+}
+
+/// Makes the command run under a uid, with nothing but these capabilities.
+pub fn become_user(command: &mut Command, uid: u32, caps: Vec<u32>) {
+    // SAFETY: system calls only, between fork and exec.
+    unsafe {
+        command.pre_exec(move || {
+            let check = |ret: i32| if ret < 0 { Err(io::Error::last_os_error()) } else { Ok(()) };
+            check(libc::prctl(libc::PR_SET_KEEPCAPS, 1))?;
+            check(libc::setgroups(0, std::ptr::null()))?;
+            check(libc::setresgid(uid, uid, uid))?;
+            check(libc::setresuid(uid, uid, uid))?;
+            set_caps(&caps)?;
+            for cap in &caps {
+                check(libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_RAISE, *cap, 0, 0))?;
+            }
+            Ok(())
+        });
+    }
+}
+
+/// Sets the permitted, effective and inheritable capabilities to those of `caps` that we have (capset(2), version 3).
+fn set_caps(caps: &[u32]) -> io::Result<()> {
+    let mask = caps.iter().fold(0u64, |mask, cap| mask | 1 << cap);
+    let header: [u32; 2] = [0x2008_0522, 0];
+    let (low, high) = (mask as u32, (mask >> 32) as u32);
+    let data = [low, low, low, high, high, high];
+    // SAFETY: header and data have the layout of capset(2).
+    if unsafe { libc::syscall(libc::SYS_capset, header.as_ptr(), data.as_ptr()) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
+/// Those of `caps` that this process may give away: a container or a hardened machine may lack some.
+pub fn available(caps: &[u32]) -> Vec<u32> {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask =
+        status.lines().find_map(|l| l.strip_prefix("CapBnd:")).and_then(|m| u64::from_str_radix(m.trim(), 16).ok());
+    caps.iter().copied().filter(|cap| mask.unwrap_or(0) & (1 << cap) != 0).collect()
+}
+
+/// A tool that runs and has printed its first line: from then on everything is traced.
+#[derive(Debug)]
+pub struct Running {
+    child: std::process::Child,
+    lines: mpsc::Receiver<Vec<u8>>,
+    stderr: thread::JoinHandle<String>,
+    first: Vec<u8>,
+}
+
+impl Running {
+    /// Starts the tool; the inner error is its exit status and stderr if it ended instead.
+    #[allow(clippy::type_complexity)]
+    pub fn start(tool: &mut Command) -> Result<Result<Self, (Option<i32>, String)>> {
+        let mut child = tool
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot run {}", tool.get_program().display()))?;
+        let (stdout, mut errors) = (child.stdout.take().context("stdout")?, child.stderr.take().context("stderr")?);
+        let (send, lines) = mpsc::channel();
+        thread::spawn(move || {
+            for line in BufReader::new(stdout).split(b'\n').map_while(Result::ok) {
+                if send.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        let stderr = thread::spawn(move || {
+            let mut text = Vec::new();
+            let _ = errors.read_to_end(&mut text);
+            String::from_utf8_lossy(&text).into_owned()
+        });
+        match lines.recv_timeout(Duration::from_secs(60)) {
+            Ok(first) => Ok(Ok(Self { child, lines, stderr, first })),
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                child.kill()?;
+                bail!("the tool did not start within a minute")
+            }
+            Err(mpsc::RecvTimeoutError::Disconnected) => {
+                let status = child.wait()?;
+                Ok(Err((status.code(), stderr.join().unwrap_or_default())))
+            }
+        }
+    }
+
+    /// Its pid, as this process sees it.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Interrupts it and returns every line of its output, and its stderr.
+    pub fn stop_raw(mut self) -> Result<(Vec<Vec<u8>>, String)> {
+        // Work that ends in a softirq or in a kernel thread ends a little after the system call.
+        thread::sleep(Duration::from_millis(300));
+        kill(Pid::from_raw(self.child.id().try_into()?), Signal::SIGINT)?;
+        let mut lines = vec![self.first];
+        let until = Instant::now() + Duration::from_secs(60);
+        loop {
+            match self.lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(line) => lines.push(line),
+                Err(mpsc::RecvTimeoutError::Disconnected) => break,
+                Err(mpsc::RecvTimeoutError::Timeout) => {
+                    self.child.kill()?;
+                    bail!("the tool did not end within a minute of SIGINT")
+                }
+            }
+        }
+        let status = self.child.wait()?;
+        let stderr = self.stderr.join().unwrap_or_default();
+        ensure!(status.success(), "the tool failed, {status}: {stderr}");
+        Ok((lines, stderr))
+    }
+
+    /// The same, of a tool with `--json`.
+    pub fn stop(self) -> Result<(Vec<Value>, String)> {
+        let (lines, stderr) = self.stop_raw()?;
+        let parse = |line: &Vec<u8>| {
+            serde_json::from_slice(line).with_context(|| format!("not JSON: {}", String::from_utf8_lossy(line)))
+        };
+        Ok((lines.iter().map(parse).collect::<Result<_>>()?, stderr))
+    }
+}

@@ -1,0 +1,114 @@
+//! The tests that need a real kernel and root: `cbpf-suite [here|RUNG] [FILTER]`.
+//!
+//! Prints a line for each test and ends with the counts. What each tool must do on which kernel is said by
+//! `tests/kernels.md`; a tool that cannot run where the table says that it works fails, and so does one that runs
+//! where the table says that it cannot.
+
+mod case;
+mod cases;
+mod process;
+
+use std::ffi::CString;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, bail};
+
+use case::{Case, Outcome, Work};
+use cases::CASES;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    let result = match words[..] {
+        ["work", tool, who, count] => work(tool, who, count),
+        ["container", tool, fd] => find(tool).and_then(|case| case::container(case, fd.parse()?)),
+        [] => suite("here", ""),
+        [kernel] => suite(kernel, ""),
+        [kernel, filter] => suite(kernel, filter),
+        _ => Err(anyhow::anyhow!("usage: cbpf-suite [here|RUNG] [FILTER]")),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("cbpf-suite: {e:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn find(tool: &str) -> Result<&'static Case> {
+    CASES.iter().copied().find(|case| case.tool == tool).with_context(|| format!("no case for {tool}"))
+}
+
+fn work(tool: &str, who: &str, count: &str) -> Result<()> {
+    let name = CString::new(format!("wk-{who}"))?;
+    // SAFETY: the name is a C string; the kernel copies 16 bytes of it.
+    unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };
+    (find(tool)?.work)(&Work { who: who.into(), count: count.parse()? })
+}
+
+/// What the table says of a tool on a kernel: works, or why not.
+fn expected(kernel: &str, tool: &str) -> Result<Option<String>> {
+    let table = include_str!("../kernels.md");
+    let mut rows = table.lines().filter(|line| line.starts_with('|'));
+    let cells = |row: &str| row.trim_matches('|').split('|').map(|c| c.trim().to_owned()).collect::<Vec<_>>();
+    let head = cells(rows.next().context("no table")?);
+    let column = head.iter().position(|c| c == kernel).with_context(|| format!("no column {kernel} in kernels.md"))?;
+    let row = rows.map(cells).find(|row| row[0] == tool).with_context(|| format!("no row {tool} in kernels.md"))?;
+    let cell = row.get(column).with_context(|| format!("no cell for {tool} on {kernel}"))?;
+    Ok((cell != "works").then(|| cell.clone()))
+}
+
+#[derive(Default)]
+struct Counts {
+    passed: u32,
+    failed: u32,
+    skipped: u32,
+}
+
+impl Counts {
+    /// Runs one test; `Ok(Some(reason))` is a skip.
+    fn test(&mut self, name: &str, filter: &str, test: impl FnOnce() -> Result<Option<String>>) {
+        if !name.contains(filter) {
+            return;
+        }
+        match test() {
+            Ok(None) => {
+                self.passed += 1;
+                println!("ok   {name}");
+            }
+            Ok(Some(reason)) => {
+                self.skipped += 1;
+                println!("skip {name}: {reason}");
+            }
+            Err(e) => {
+                self.failed += 1;
+                println!("FAIL {name}: {e:#}");
+            }
+        }
+    }
+}
+
+type Scope = (&'static str, fn(&Case) -> Result<Outcome>);
+
+fn suite(kernel: &str, filter: &str) -> Result<()> {
+    let mut counts = Counts::default();
+    let scopes: [Scope; 2] = [("user", case::user_scope), ("container", case::container_scope)];
+    for case in CASES {
+        for (scope, run) in scopes {
+            counts.test(&format!("{kernel}: owner {} {scope}", case.tool), filter, || {
+                match (run(case)?, expected(kernel, case.tool)?) {
+                    (Outcome::Passed, None) => Ok(None),
+                    (Outcome::NotHere(_), Some(lacks)) => Ok(Some(lacks)),
+                    (Outcome::NotHere(why), None) => bail!("kernels.md says that it works: {why}"),
+                    (Outcome::Passed, Some(lacks)) => bail!("it works, but kernels.md says: {lacks}"),
+                }
+            });
+        }
+    }
+    println!("{} passed, {} failed, {} skipped", counts.passed, counts.failed, counts.skipped);
+    if counts.failed > 0 {
+        bail!("{} tests failed", counts.failed);
+    }
+    Ok(())
+}
