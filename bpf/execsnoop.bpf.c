@@ -74,10 +74,11 @@ TRACE_CURRENT_IF("when=failures", "tp_btf/sys_exit", exec_failed,
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	long nr = syscall_nr(regs), n;
-	bool compat = is_compat(), at, narrow;
+	bool compat = is_compat(), at;
 	struct execsnoop_event *e;
 	unsigned long argv, arg;
-	__u64 len = 0;
+	volatile __u32 *len;
+	__u64 width, end;
 	char *tail;
 
 	if (!is_exec(nr, compat) || !comm_has(o, comm_part))
@@ -87,37 +88,44 @@ TRACE_CURRENT_IF("when=failures", "tp_btf/sys_exit", exec_failed,
 		return 0;
 	tail = (char *)(e + 1);
 	at = nr == 322 || nr == 358 || nr == 545;
-	narrow = compat || nr >= 512;	/* pointers of four bytes, x32's too */
+	/*
+	 * What the loop goes by is kept in the record: read back from there it is any number to the verifier, which
+	 * then finds that the rounds are all alike and follows one of them.
+	 */
+	e->ret = compat || nr >= 512 ? 4 : 8;	/* size of a pointer; x32's are narrow too */
+	width = *(volatile __s32 *)&e->ret & 12;
 	e->ret = ret;
 	e->ppid = owned_pid(BPF_CORE_READ(task, real_parent));
 	n = bpf_probe_read_user_str(tail, FILE_MAX, (void *)syscall_arg(regs, at, compat));
 	if (n <= 0 || n > FILE_MAX)
 		e->head.flags |= CBPF_FAULT;
 	else
-		len = n;
-	e->file_len = len;
+		e->file_len = n;
 
+	len = &e->args_len;
+	*len = e->file_len;
 	argv = syscall_arg(regs, at + 1, compat);
 	for (int i = 0; argv && i <= ARGS_MAX; i++) {
 		arg = 0;
-		n = bpf_probe_read_user(&arg, narrow ? 4 : 8, (void *)argv);
+		n = bpf_probe_read_user(&arg, width > sizeof(arg) ? sizeof(arg) : width, (void *)argv);
 		if (!n && !arg)
 			break;
 		if (n || i >= max_args)
 			n = 0;
 		else
-			n = bpf_probe_read_user_str(tail + (len & (TAIL_MAX - 1)), ARG_MAX, (void *)arg);
+			n = bpf_probe_read_user_str(tail + (*len & (TAIL_MAX - 1)), ARG_MAX, (void *)arg);
 		if (n > 0)
-			len += n;
-		if (n <= 0 || n == ARG_MAX || len >= TAIL_MAX) {
+			*len += n;
+		if (n <= 0 || n == ARG_MAX || *len >= TAIL_MAX) {
 			e->head.flags |= CBPF_CUT;
 			break;
 		}
-		argv += narrow ? 4 : 8;
+		argv += width;
 	}
-	if (len > TAIL_MAX)
-		len = TAIL_MAX;
-	e->args_len = len - e->file_len;
-	emit_scratch(o, e, len);
+	end = *len;
+	if (end > TAIL_MAX)
+		end = TAIL_MAX;
+	e->args_len = end - e->file_len;
+	emit_scratch(o, e, end);
 	return 0;
 }

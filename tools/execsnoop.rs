@@ -27,7 +27,7 @@ pub struct Tool {
     #[arg(short, long, value_name = "NAME")]
     name: Option<String>,
     /// Only command lines that contain this: the file and the arguments, with blanks between them
-    #[arg(short, long, value_name = "LINE")]
+    #[arg(short, long, value_name = "LINE", allow_hyphen_values = true)]
     line: Option<String>,
     /// Print the uid
     #[arg(short = 'U', long)]
@@ -131,3 +131,39 @@ mod tests {
         let (file_len, args_len) = (file.len() as u32, args.len() as u32);
         (execsnoop_event { head, ret: 0, ppid: 0, file_len, args_len }, [file, args].concat())
     }
+
+    fn show(args: &[&str], format: Format, e: &(execsnoop_event, Vec<u8>)) -> String {
+        let (tool, mut out) = (tool(args), Out::memory(format));
+        let columns = tool.columns();
+        out.row("event", Some(0), &columns, |row| tool.row(&Context::test(), &e.0, &e.1, row)).unwrap();
+        out.take()
+    }
+
+    #[test]
+    fn the_file_stands_for_argv0_and_somebody_elses_pid_for_nothing() {
+        let e = event(0, b"/bin/true\0", b"name\0a b\0\0");
+        assert!(show(&[], Format::Text, &e).ends_with("       7       -   0 /bin/true a b \n"));
+        assert!(show(&["-q"], Format::Text, &e).ends_with("/bin/true\" \"a b\" \"\"\n"));
+        let json = show(&[], Format::Json, &e);
+        assert!(json.contains(r#""ppid":null,"ret":0,"argv0":"name","args":["/bin/true","a b",""]"#), "{json}");
+    }
+
+    #[test]
+    fn what_is_missing_is_marked() {
+        let e = event(0, b"f\0", b"f\0b\0c\0");
+        assert!(show(&["--max-args", "2"], Format::Text, &e).ends_with("f b \\...\n"));
+        assert!(show(&["--max-args", "3"], Format::Text, &e).ends_with("f b c\n"));
+        let cut = event(cbpf_flag::CBPF_CUT.0, b"f\0", b"");
+        assert!(show(&[], Format::Text, &cut).ends_with("f \\...\n"));
+        let fault = event(cbpf_flag::CBPF_FAULT.0, b"", b"f\0");
+        assert!(show(&[], Format::Json, &fault).contains(r#""args":null,"args_fault":true"#));
+    }
+
+    #[test]
+    fn a_line_is_looked_for_in_file_and_arguments() {
+        let (e, tail) = event(0, b"/bin/cc\0", b"x\0-O2\0a.c\0");
+        for (line, found) in [("-O2 a", true), ("/bin/cc -O2", true), ("", true), ("x", false), ("-O3", false)] {
+            assert_eq!(tool(&["-l", line]).keep(&e, &tail), found, "{line}");
+        }
+    }
+}

@@ -47,6 +47,17 @@ pub struct Context {
 }
 
 impl Context {
+    /// For tests of rows: uids are the kernel's, and no option was given.
+    #[cfg(test)]
+    pub fn test() -> Self {
+        use clap::FromArgMatches as _;
+        let matches = Shared::augment(clap::Command::new("test")).get_matches_from(["test"]);
+        let uids = cbpf_common::owner::UidMap::default();
+        let viewer =
+            Viewer { uid: 0, root: true, pidns: 0, level: 0, tgid: 0, init_userns: true, cgroup_root: None, uids };
+        Self { viewer, shared: Shared::from_arg_matches(&matches).unwrap_or_else(|e| e.exit()) }
+    }
+
     /// A uid of the kernel as the viewer's user namespace numbers it.
     pub fn uid(&self, kernel: u32) -> Option<u32> {
         self.viewer.uids.inside(kernel)

@@ -11,5 +11,6 @@ macro_rules! cases {
 }
 
 cases! {
+    execsnoop,
     opensnoop,
 }

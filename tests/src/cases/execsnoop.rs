@@ -4,6 +4,7 @@ use std::os::fd::AsRawFd as _;
 use std::process::Command;
 
 use anyhow::{Result, ensure};
+use serde_json::json;
 
 use crate::case::{Case, Report, Work};
 
@@ -19,7 +20,7 @@ fn work(w: &Work) -> Result<()> {
     for n in 0..w.count {
         ensure!(Command::new("/bin/true").args(long(&w.who, n)).status()?.success());
         ensure!(Command::new(format!("/nonexistent-{}", w.who)).arg(n.to_string()).spawn().is_err());
-        let by_descriptor = format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd());
+        let by_descriptor = format!("/proc/self/fd/{}", file.as_raw_fd());
         ensure!(Command::new(by_descriptor).arg(format!("fd-{}-{n}", w.who)).status()?.success());
     }
     Ok(())
@@ -31,11 +32,11 @@ fn check(report: &Report) -> Result<()> {
     for n in 0..report.count {
         let mut args = vec!["/bin/true".to_owned()];
         args.extend(long("own", n));
-        let started: Vec<_> = ours().filter(|r| r["args"] == *args).collect();
+        let started: Vec<_> = ours().filter(|r| r["args"] == json!(args)).collect();
         ensure!(started.len() == workers, "a start was seen {} times", started.len());
         ensure!(started.iter().all(|r| r["ret"] == 0 && r["comm"] == "true" && r["argv0"] == "/bin/true"));
 
-        let failed: Vec<_> = ours().filter(|r| r["args"] == *["/nonexistent-own", &n.to_string()]).collect();
+        let failed: Vec<_> = ours().filter(|r| r["args"] == json!(["/nonexistent-own", n.to_string()])).collect();
         ensure!(failed.len() == workers, "a failure was seen {} times", failed.len());
         ensure!(failed.iter().all(|r| r["ret"] == -2 && r["comm"] == "wk-own"), "{failed:?}");
 
