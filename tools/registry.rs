@@ -8,6 +8,7 @@ macro_rules! tools {
         $then! {
             execsnoop: stream,
             opensnoop: stream,
+            tcpconnlat: stream,
         }
     };
 }
