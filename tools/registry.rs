@@ -6,7 +6,9 @@ use crate::tool::Entry;
 macro_rules! tools {
     ($then:ident) => {
         $then! {
+            execsnoop: stream,
             opensnoop: stream,
+            tcpconnlat: stream,
         }
     };
 }

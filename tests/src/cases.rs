@@ -11,5 +11,7 @@ macro_rules! cases {
 }
 
 cases! {
+    execsnoop,
     opensnoop,
+    tcpconnlat,
 }
