@@ -1,0 +1,89 @@
+//! Runs the suite on the kernel ladder: `cbpf-ladder [RUNG] [FILTER]`.
+//!
+//! Wants `cbpf`, `cbpf-suite` and `guest-init` beside itself. A rung that cannot be had is an error where `CI` is set
+//! and a counted skip elsewhere.
+
+#[path = "../ladder.rs"]
+mod ladder;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use ladder::{Image, Kernel, RUNGS, Rung, boot, fetch};
+
+/// What the guests load besides what is built in.
+const MODULES: &[&str] = &["virtio_pci", "virtio_blk", "loop", "overlay", "null_blk nr_devices=1", "ipv6"];
+
+/// A whole suite in one guest, under emulation.
+const TIMEOUT: Duration = Duration::from_secs(15 * 60);
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let mut sums = [0u32; 3];
+    for rung in RUNGS.iter().filter(|rung| args.first().is_none_or(|name| name == rung.name)) {
+        match climb(*rung, args.get(1)) {
+            Ok(counts) => sums.iter_mut().zip(counts).for_each(|(sum, n)| *sum += n),
+            Err(e) if e.is::<Absent>() && std::env::var_os("CI").is_none() => {
+                println!("skip {}: {e:#}", rung.name);
+                sums[2] += 1;
+            }
+            Err(e) => {
+                println!("FAIL {}: {e:#}", rung.name);
+                sums[1] += 1;
+            }
+        }
+    }
+    println!("{} passed, {} failed, {} skipped", sums[0], sums[1], sums[2]);
+    if sums[1] == 0 && sums[0] > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// A kernel that could not be fetched.
+#[derive(Debug)]
+struct Absent;
+impl std::fmt::Display for Absent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the kernel cannot be had")
+    }
+}
+
+fn climb(rung: Rung, filter: Option<&String>) -> Result<[u32; 3]> {
+    let cache = Path::new(env!("CARGO_MANIFEST_DIR")).join("../build/kernels");
+    let kernel = fetch(rung, &cache).context(Absent)?;
+    let image = image(&kernel)?;
+    let suite = here()?.join("cbpf-suite").display().to_string();
+    let argv = [vec![suite, rung.name.into()], filter.into_iter().cloned().collect()].concat();
+    let outcome = boot(&kernel, &image, &argv, TIMEOUT)?;
+    print!("{}", outcome.output);
+    println!("{}: {} booted in {:.0} s", rung.name, outcome.kernel_release, outcome.boot_seconds);
+    let last = outcome.output.lines().rev().find(|line| line.ends_with("skipped"));
+    let counts = last.and_then(counts).with_context(|| format!("the suite did not end, status {}", outcome.status))?;
+    Ok(counts)
+}
+
+/// `N passed, N failed, N skipped` as numbers.
+fn counts(line: &str) -> Option<[u32; 3]> {
+    let mut numbers = line.split(", ").map(|part| part.split(' ').next()?.parse().ok());
+    Some([numbers.next()??, numbers.next()??, numbers.next()??])
+}
+
+fn here() -> Result<std::path::PathBuf> {
+    Ok(std::env::current_exe()?.parent().context("no folder")?.into())
+}
+
+fn image(kernel: &Kernel) -> Result<Image> {
+    let here = here()?;
+    let mut image = Image::new(&here.join("guest-init"))?;
+    image.add_program(&here.join("cbpf"))?;
+    image.add_program(&here.join("cbpf-suite"))?;
+    image.add_file("/etc/passwd", 0o644, 0, "root:x:0:0:root:/:/bin/sh\nown:x:2001:2001::/:\nforeign:x:2002:2002::/:\n");
+    image.add_file("/etc/hosts", 0o644, 0, "127.0.0.1 localhost\n::1 localhost\n");
+    image.add_file("/etc/nsswitch.conf", 0o644, 0, "hosts: files\n");
+    let absent = image.add_modules(kernel, MODULES)?;
+    if !absent.is_empty() {
+        eprintln!("cbpf-ladder: {} has no {}", kernel.release, absent.join(", "));
+    }
+    image.add_disk(64);
+    Ok(image)
+}
