@@ -73,7 +73,9 @@ impl Entry {
 fn command<T: Tool>() -> Command {
     let width = T::EXAMPLES.iter().map(|(example, _)| example.len()).max().unwrap_or(0);
     let examples: String = T::EXAMPLES.iter().map(|(what, why)| format!("\n  {what:width$}  {why}")).collect();
-    let command = T::augment_args(Command::new(T::NAME).about(T::ABOUT))
+    // Last, because the doc comments of flattened options set it too.
+    let command = T::augment_args(Command::new(T::NAME))
+        .about(T::ABOUT)
         .version(env!("CARGO_PKG_VERSION"))
         .after_help(format!("Examples:{examples}"));
     Shared::augment(command)
