@@ -7,6 +7,7 @@ macro_rules! tools {
     ($then:ident) => {
         $then! {
             opensnoop: stream,
+            runqlat: report,
         }
     };
 }

@@ -12,4 +12,5 @@ macro_rules! cases {
 
 cases! {
     opensnoop,
+    runqlat,
 }

@@ -77,7 +77,12 @@ fn image(kernel: &Kernel) -> Result<Image> {
     let mut image = Image::new(&here.join("guest-init"))?;
     image.add_program(&here.join("cbpf"))?;
     image.add_program(&here.join("cbpf-suite"))?;
-    image.add_file("/etc/passwd", 0o644, 0, "root:x:0:0:root:/:/bin/sh\nown:x:2001:2001::/:\nforeign:x:2002:2002::/:\n");
+    image.add_file(
+        "/etc/passwd",
+        0o644,
+        0,
+        "root:x:0:0:root:/:/bin/sh\nown:x:2001:2001::/:\nforeign:x:2002:2002::/:\n",
+    );
     image.add_file("/etc/hosts", 0o644, 0, "127.0.0.1 localhost\n::1 localhost\n");
     image.add_file("/etc/nsswitch.conf", 0o644, 0, "hosts: files\n");
     let absent = image.add_modules(kernel, MODULES)?;
