@@ -141,6 +141,25 @@ static __always_inline void *scratch_of(owner_t o)
 			emit(o, &(e)->head, sizeof(*(e)) + (___tail > SCRATCH_SIZE / 2 ? SCRATCH_SIZE / 2 : ___tail)); \
 	})
 
+/*
+ * Reads a string of the current task into `to`, which has `cap` bytes, and notes in the head's flags if it is cut or
+ * cannot be read. Returns its length with the NUL, 0 for none.
+ */
+static __always_inline __u32 read_string(struct cbpf_head *head, char *to, __u32 cap, const void *from)
+{
+	long n = bpf_probe_read_user_str(to, cap, from);
+	char last = 0;
+
+	if (n <= 0) {
+		head->flags |= CBPF_FAULT;
+		return 0;
+	}
+	/* A string that just fits and one that was cut look alike but for the byte that the NUL took the place of. */
+	if (n == cap && !bpf_probe_read_user(&last, 1, from + cap - 1) && last)
+		head->flags |= CBPF_CUT;
+	return n;
+}
+
 /* Maps. Looking up is letting out too: a value found can be changed in place. */
 #define map_get(o, map, key) ((o)->ok ? bpf_map_lookup_elem(map, key) : 0)
 #define map_del(o, map, key) ((o)->ok ? bpf_map_delete_elem(map, key) : -1)

@@ -60,7 +60,6 @@ TRACE_CURRENT_IF("", "tp_btf/sys_exit", exit_open, may_open(regs, ret), struct p
 	struct task_struct *task;
 	struct path from, root;
 	int dirfd = AT_FDCWD;
-	long n;
 
 	if (call == NO_OPEN || !comm_has(o, comm_part))
 		return 0;
@@ -87,14 +86,9 @@ TRACE_CURRENT_IF("", "tp_btf/sys_exit", exit_open, may_open(regs, ret), struct p
 	}
 
 	if (call != BY_HANDLE) {
-		char *name = (char *)(e + 1);
+		const void *name = (void *)syscall_arg(regs, call == OPENAT || call == OPENAT2, compat);
 
-		n = bpf_probe_read_user_str(name, NAME_MAX_LEN,
-					    (void *)syscall_arg(regs, call == OPENAT || call == OPENAT2, compat));
-		if (n <= 0)
-			e->head.flags |= CBPF_FAULT;
-		else
-			e->name_len = n & (2 * NAME_MAX_LEN - 1);
+		e->name_len = read_string(&e->head, (char *)(e + 1), NAME_MAX_LEN, name) & (2 * NAME_MAX_LEN - 1);
 	}
 	if (full_path) {
 		task = (struct task_struct *)bpf_get_current_task();

@@ -1,12 +1,12 @@
 //! opensnoop: files opened.
 
 use anyhow::Result;
-use cbpf_bpf::events::{cbpf_flag, opensnoop_event};
+use cbpf_bpf::events::opensnoop_event;
 use cbpf_common::engine::Plan;
 use cbpf_common::options::Shared;
-use cbpf_common::out::{Column, Mark, Row, until_nul};
+use cbpf_common::out::{Column, Row, until_nul};
 
-use crate::run::Context;
+use crate::run::{Context, mark};
 use crate::tool::{self, Stream};
 
 #[derive(clap::Args)]
@@ -71,7 +71,6 @@ impl Stream for Tool {
 
     fn row(&self, context: &Context, e: &opensnoop_event, tail: &[u8], row: &mut Row<'_>) {
         let name = tail.get(..e.name_len.saturating_sub(1).into()).unwrap_or_default();
-        let fault = e.head.flags & cbpf_flag::CBPF_FAULT.0 != 0;
         row.opt_u64(context.uid(e.head.uid))
             .u64(e.head.pid)
             .text(until_nul(&e.head.comm))
@@ -79,6 +78,6 @@ impl Stream for Tool {
             .u64(e.ret.min(0).unsigned_abs())
             .oct(e.flags, 8)
             .oct(e.mode, 4)
-            .text_with(name, if fault { Mark::Fault } else { Mark::Whole });
+            .text_with(name, mark(e.head.flags));
     }
 }

@@ -5,10 +5,11 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
+use cbpf_bpf::events::cbpf_flag;
 use cbpf_common::engine::{self, Plan, Refused};
 use cbpf_common::grant::{self, NoGrant, ScopeRefused};
 use cbpf_common::options::Shared;
-use cbpf_common::out::{self, Column, Counts, Format, Out};
+use cbpf_common::out::{self, Column, Counts, Format, Mark, Out};
 use cbpf_common::owner::Viewer;
 use cbpf_common::session::{Session, Woken};
 use clap::ArgMatches;
@@ -50,6 +51,17 @@ impl Context {
     /// A uid of the kernel as the viewer's user namespace numbers it.
     pub fn uid(&self, kernel: u32) -> Option<u32> {
         self.viewer.uids.inside(kernel)
+    }
+}
+
+/// What an event's flags say of its string.
+pub fn mark(flags: u32) -> Mark {
+    if flags & cbpf_flag::CBPF_FAULT.0 != 0 {
+        Mark::Fault
+    } else if flags & cbpf_flag::CBPF_CUT.0 != 0 {
+        Mark::Cut
+    } else {
+        Mark::Whole
     }
 }
 

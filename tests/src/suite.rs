@@ -6,6 +6,8 @@
 
 mod case;
 mod cases;
+mod hostile;
+mod loss;
 mod process;
 
 use std::ffi::CString;
@@ -22,6 +24,8 @@ fn main() -> ExitCode {
     let result = match words[..] {
         ["work", tool, who, count] => work(tool, who, count),
         ["container", tool, fd] => find(tool).and_then(|case| case::container(case, fd.parse()?)),
+        ["loop", count] => count.parse().map_err(Into::into).and_then(loss::open_loop),
+        ["hostile"] => hostile::open_names(),
         [] => suite("here", ""),
         [kernel] => suite(kernel, ""),
         [kernel, filter] => suite(kernel, filter),
@@ -105,6 +109,17 @@ fn suite(kernel: &str, filter: &str) -> Result<()> {
                 }
             });
         }
+    }
+    let mut plain = |name: &str, test: &dyn Fn() -> Result<()>| {
+        counts.test(&format!("{kernel}: {name}"), filter, || test().map(|()| None));
+    };
+    plain("hostile names in text", &hostile::text);
+    plain("hostile names in JSON", &hostile::json);
+    // Emulated, 600,000 opens take minutes, and the counters are the same.
+    if kernel == "here" {
+        plain("loss is counted, text", &|| loss::test(loss::Reader::Text));
+        plain("loss is counted, JSON", &|| loss::test(loss::Reader::Json));
+        plain("loss is counted, stalled reader", &|| loss::test(loss::Reader::Stalled));
     }
     println!("{} passed, {} failed, {} skipped", counts.passed, counts.failed, counts.skipped);
     if counts.failed > 0 {
