@@ -8,6 +8,7 @@ macro_rules! tools {
         $then! {
             opensnoop: stream,
             runqlat: report,
+            syscount: report,
         }
     };
 }

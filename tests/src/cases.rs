@@ -13,4 +13,5 @@ macro_rules! cases {
 cases! {
     opensnoop,
     runqlat,
+    syscount,
 }
