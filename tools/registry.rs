@@ -8,6 +8,8 @@ macro_rules! tools {
         $then! {
             execsnoop: stream,
             opensnoop: stream,
+            runqlat: report,
+            syscount: report,
             tcpconnlat: stream,
         }
     };

@@ -1,5 +1,6 @@
 //! One run of a tool, from its options to its exit status.
 
+use std::io::Write as _;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -99,6 +100,9 @@ pub fn exit(name: &'static str, result: Result<Status>) -> ExitCode {
 /// Runs a tool that prints a row for each event.
 pub fn stream<T: Stream>(name: &'static str, matches: &ArgMatches) -> Result<Status> {
     let tool = T::from_arg_matches(matches)?;
+    if let Some(answer) = tool.answer() {
+        return print(&answer);
+    }
     let mut trace = Trace::start(name, &tool, matches, true)?;
     let columns = tool.columns();
     let mut seen = Seen::default();
@@ -118,6 +122,9 @@ pub fn stream<T: Stream>(name: &'static str, matches: &ArgMatches) -> Result<Sta
 /// Runs a tool that reports from time to time.
 pub fn report<T: Report>(name: &'static str, matches: &ArgMatches) -> Result<Status> {
     let tool = T::from_arg_matches(matches)?;
+    if let Some(answer) = tool.answer() {
+        return print(&answer);
+    }
     let mut trace = Trace::start(name, &tool, matches, false)?;
     let (interval, mut left) = tool.interval();
     let mut state = T::State::default();
@@ -148,6 +155,14 @@ struct Seen {
     shown: u64,
     /// Those that the tool would not keep: as if they had never matched.
     unwanted: u64,
+}
+
+/// Prints what took no tracing.
+fn print(text: &str) -> Result<Status> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(e.into()),
+        _ => Ok(0),
+    }
 }
 
 #[derive(PartialEq, Eq)]

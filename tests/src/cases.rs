@@ -13,5 +13,7 @@ macro_rules! cases {
 cases! {
     execsnoop,
     opensnoop,
+    runqlat,
+    syscount,
     tcpconnlat,
 }
