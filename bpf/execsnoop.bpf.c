@@ -45,7 +45,7 @@ TRACE_TASK("", "tp_btf/sched_process_exec", exec_done, (task), struct task_struc
 		e->head.flags |= CBPF_CUT;
 		len = room;
 	}
-	if (bpf_probe_read_user(tail + n, len, (void *)start))
+	if (bpf_probe_read_user(tail + MASKED(n, TAIL_MAX), MASKED(len, 2 * TAIL_MAX), (void *)start))
 		e->head.flags |= CBPF_CUT;
 	else
 		e->args_len = len;
