@@ -93,15 +93,9 @@ fn compile(dir: &Path, out: &Path, clang: &Path, name: &str) -> Result<()> {
     let mut args = args(dir);
     args.extend(["-include", "cbpf.bpf.h", "-MMD", "-MF"].map(String::from));
     args.push(deps.display().to_string());
-    SkeletonBuilder::new()
-        .source(&source)
-        .obj(&object)
-        .clang(clang)
-        .clang_args(args)
-        .build()
-        .map_err(|e| anyhow!("{}: {e:#}", source.display()))?;
-    let checked = fs::read(&object).map_err(Into::into).and_then(|bytes| check::object(&bytes));
-    if checked.is_err() {
+    let made = SkeletonBuilder::new().source(&source).obj(&object).clang(clang).clang_args(args).build();
+    let checked = made.map_err(|e| anyhow!("{e:#}")).and_then(|()| Ok(check::object(&fs::read(&object)?)?));
+    if checked.is_err() && object.exists() {
         fs::remove_file(&object)?; // or the next build would take it for a good one
     }
     checked.with_context(|| source.display().to_string())

@@ -268,10 +268,21 @@ fn load_set(plan: &Plan, owner: &cbpf_owner, options: Options, programs: &[Progr
     for program in own.into_iter().chain(family) {
         loaded.attach(plan, program).map_err(|e| {
             let why = complaint().unwrap_or_else(|| format!("{e:#}"));
-            anyhow::anyhow!("cannot attach {}: {why}", program.section)
+            anyhow::anyhow!("cannot attach {}: {why}{}", program.section, attach_hint(program, &e))
         })?;
     }
     Ok(loaded)
+}
+
+/// What would mend a failed attachment, where the errno does not say it.
+fn attach_hint(program: &Program, error: &anyhow::Error) -> &'static str {
+    let denied = |e: &libbpf_rs::Error| e.kind() == libbpf_rs::ErrorKind::PermissionDenied;
+    if program.section.starts_with("u") && error.downcast_ref().is_some_and(denied) {
+        // They go through perf_event_open, and newer and stable kernels no longer grant that to CAP_PERFMON.
+        " (without uprobe.multi, which Linux 6.6 has, uprobes need CAP_SYS_ADMIN)"
+    } else {
+        ""
+    }
 }
 
 /// Writes the ownership record and the knobs.

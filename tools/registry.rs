@@ -7,6 +7,7 @@ macro_rules! tools {
     ($then:ident) => {
         $then! {
             execsnoop: stream,
+            gethostlatency: stream,
             opensnoop: stream,
             runqlat: report,
             syscount: report,
