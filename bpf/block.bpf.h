@@ -121,9 +121,15 @@ TRACE_KEYED("", "tp_btf/block_bio_complete", disown_bio, bios, bio, struct reque
 	return 0;
 }
 
+/* Of the whole struct only this. 0 is cgroup v2; each hierarchy has ids of its own, which mean nothing in another. */
+struct cgroup_root___id {
+	int hierarchy_id;
+} RELOCATE;
+
 /* Is this a request that no task of the scope made, but that is the scope's all the same? */
 static __always_inline bool nameless_of_scope(struct request *rq)
 {
+	struct cgroup_root___id *root;
 	struct cgroup *cgrp;
 
 	if (owner.npids || owner.ntids || owner.family || owner.has_only_uid)
@@ -133,7 +139,10 @@ static __always_inline bool nameless_of_scope(struct request *rq)
 	if (owner.scope != CBPF_HOST && !owner.io_cgroup)
 		return false;
 	cgrp = BPF_CORE_READ(rq, bio, bi_blkg, blkcg, css.cgroup);
-	if (!cgrp || (owner.in_cgroup && !below_cgroup(cgrp, owner.in_cgroup)))
+	root = (void *)BPF_CORE_READ(cgrp, root);
+	if (!root || BPF_CORE_READ(root, hierarchy_id))
+		return false;
+	if (owner.in_cgroup && !below_cgroup(cgrp, owner.in_cgroup))
 		return false;
 	return owner.scope == CBPF_HOST || below_cgroup(cgrp, owner.io_cgroup);
 }
