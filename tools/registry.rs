@@ -7,8 +7,11 @@ macro_rules! tools {
     ($then:ident) => {
         $then! {
             biolatency: report,
+            execsnoop: stream,
             opensnoop: stream,
             runqlat: report,
+            syscount: report,
+            tcpconnlat: stream,
         }
     };
 }

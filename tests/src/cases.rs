@@ -12,6 +12,9 @@ macro_rules! cases {
 
 cases! {
     biolatency,
+    execsnoop,
     opensnoop,
     runqlat,
+    syscount,
+    tcpconnlat,
 }

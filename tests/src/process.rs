@@ -50,13 +50,6 @@ impl Child {
             other => bail!("a process of the test failed: {other:?}"),
         }
     }
-
-    /// Ends it.
-    pub fn kill(self) -> Result<()> {
-        kill(self.pid, Signal::SIGKILL)?;
-        waitpid(self.pid, None)?;
-        Ok(())
-    }
 }
 
 /// Starts a command, under `uid` without any capability if one is given, as the first process of new namespaces
