@@ -185,6 +185,7 @@ static __always_inline void describe(owner_t o, struct cbpf_subject *who)
 
 	who->pid = o->who.pid;
 	who->tid = o->who.tid;
+	who->anonymous = o->who.anonymous;
 	if (!task) {
 		who->uid = o->who.uid;
 		__builtin_memcpy(who->comm, o->who.comm, CBPF_COMM_LEN);

@@ -6,6 +6,7 @@ use crate::tool::Entry;
 macro_rules! tools {
     ($then:ident) => {
         $then! {
+            biolatency: report,
             execsnoop: stream,
             gethostlatency: stream,
             opensnoop: stream,

@@ -11,6 +11,7 @@ macro_rules! cases {
 }
 
 cases! {
+    biolatency,
     execsnoop,
     gethostlatency,
     opensnoop,
