@@ -11,7 +11,7 @@ use cbpf_common::engine::{self, Plan, Refused};
 use cbpf_common::grant::{self, NoGrant, ScopeRefused};
 use cbpf_common::options::Shared;
 use cbpf_common::out::{self, Column, Counts, Format, Mark, Out};
-use cbpf_common::owner::Viewer;
+use cbpf_common::owner::{Scope, Viewer};
 use cbpf_common::session::{Session, Woken};
 use clap::ArgMatches;
 use nix::poll::{PollFd, PollFlags};
@@ -44,6 +44,8 @@ impl std::error::Error for Usage {}
 pub struct Context {
     /// Who looks.
     pub viewer: Viewer,
+    /// Whose events there are.
+    pub scope: Scope,
     /// The options that all tools share.
     pub shared: Shared,
 }
@@ -220,7 +222,7 @@ impl Trace {
         Ok(Self {
             deadline: shared.duration.map(|d| Instant::now() + d),
             out,
-            context: Context { viewer: grant.viewer, shared },
+            context: Context { viewer: grant.viewer, scope: grant.scope, shared },
             session,
             child,
             stop,
