@@ -11,9 +11,11 @@ mod loss;
 mod process;
 
 use std::ffi::CString;
-use std::process::ExitCode;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Command, ExitCode};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
+use nix::mount::{MsFlags, mount};
 
 use case::{Case, Outcome, Work};
 use cases::CASES;
@@ -95,7 +97,22 @@ impl Counts {
 
 type Scope = (&'static str, fn(&Case) -> Result<Outcome>);
 
+/// Gives a guest of the ladder a file system on a disk: its root is in memory.
+fn mount_disk() -> Result<()> {
+    let made =
+        Command::new("/usr/sbin/mke2fs").args(["-q", "-F", "-t", "ext4", "/dev/vda"]).status().context("mke2fs")?;
+    ensure!(made.success(), "mke2fs: {made}");
+    std::fs::create_dir_all("/var/tmp")?;
+    mount(Some("/dev/vda"), "/var/tmp", Some("ext4"), MsFlags::empty(), None::<&str>)
+        .context("cannot mount /dev/vda")?;
+    std::fs::set_permissions("/var/tmp", std::fs::Permissions::from_mode(0o1777))?;
+    Ok(())
+}
+
 fn suite(kernel: &str, filter: &str) -> Result<()> {
+    if kernel != "here" {
+        mount_disk()?;
+    }
     let mut counts = Counts::default();
     let scopes: [Scope; 2] = [("user", case::user_scope), ("container", case::container_scope)];
     for case in CASES {
