@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use libbpf_rs::btf::{Btf, types};
-use libbpf_rs::{AsRawLibbpf as _, MapCore as _, MapType, ObjectBuilder, OpenObject, libbpf_sys as sys};
+use libbpf_rs::{AsRawLibbpf as _, MapType, ObjectBuilder, OpenObject, libbpf_sys as sys};
 use object::{Object as _, ObjectSection as _, SectionKind};
 
 use crate::check::{self, Program, Subject};

@@ -49,15 +49,9 @@ pub fn tool(dir: &Path, source: &Path, object: &Path, clang: &Path, extra: &[Str
     let mut flags = flags(dir);
     flags.extend(["-include", "cbpf.bpf.h"].map(String::from));
     flags.extend_from_slice(extra);
-    SkeletonBuilder::new()
-        .source(source)
-        .obj(object)
-        .clang(clang)
-        .clang_args(flags)
-        .build()
-        .map_err(|e| anyhow!("{}: {e:#}", source.display()))?;
-    let checked = fs::read(object).map_err(Into::into).and_then(|bytes| audit::object(&bytes));
-    if checked.is_err() {
+    let made = SkeletonBuilder::new().source(source).obj(object).clang(clang).clang_args(flags).build();
+    let checked = made.map_err(|e| anyhow!("{e:#}")).and_then(|()| audit::object(&fs::read(object)?));
+    if checked.is_err() && object.exists() {
         fs::remove_file(object)?; // or the next build would take it for a good one
     }
     checked.with_context(|| source.display().to_string())

@@ -142,6 +142,17 @@ static __always_inline void *scratch_of(owner_t o)
 	})
 
 /*
+ * `n`, which is below a power of two, so that the verifier of 5.10 sees it too: it forgets a bound that was found by
+ * comparing with anything but a constant, and the compiler drops a mask that it knows to be superfluous.
+ */
+#define MASKED(n, power)								\
+	({										\
+		__u64 ___n = (n);							\
+		barrier_var(___n);							\
+		___n & ((power) - 1);							\
+	})
+
+/*
  * Reads a string of the current task into `to`, which has `cap` bytes, and notes in the head's flags if it is cut or
  * cannot be read. Returns its length with the NUL, 0 for none.
  */

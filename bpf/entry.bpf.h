@@ -4,11 +4,16 @@
  *
  *	TRACE_CURRENT(opts, section, name, args...)		the current task, in process context
  *	TRACE_CURRENT_IF(opts, section, name, (cond), args...)	the same, after a test that is cheaper than ownership
+ *	TRACE_CURRENT_ELSE(opts, section, name, map, (key), args...)	the same; unless it is owned, `key` leaves `map`
  *	TRACE_TASK(opts, section, name, (task), args...)	a task that an argument names
  *	TRACE_SWITCH(opts, name)				sched_switch: `prev` and `next`, each with a proof of its own
  *	TRACE_KEYED(opts, section, name, map, (key), args...)	whoever a program recorded under `key` in `map`
  *	TRACE_KEYED_OR(opts, section, name, map, (key), (anonymous), args...)	the same, or what the scope owns namelessly
- *	TRACE_REQUEST, TRACE_SOCK				built on it: block.bpf.h, sock.bpf.h
+ *	TRACE_KEYED_ELSE(opts, section, name, map, (key), (anonymous), stale, (stale_key), args...)
+ *								the same; where there is no subject, `stale_key` leaves `stale`
+ *	TRACE_MOVED(opts, section, name, from, (from_key), to, (to_key), (since), (anonymous), args...)
+ *								whoever is recorded in `from`, or has been moved to `to`
+ *	TRACE_REQUEST, TRACE_SOCK				built on them: block.bpf.h, sock.bpf.h
  *	TRACE_INTERRUPTED(opts, section, name, args...)		the task that an interrupt or a sample interrupted
  *	TRACE_SAMPLE(opts, name)				the same at a perf event
  *	TRACE_CALL / TRACE_RETURN(opts, section, name, args...)	the current task, at a user function
@@ -31,6 +36,17 @@
 	__attribute__((btf_decl_tag("cbpf:" kind " " opts), key(sec), used))
 #define BODY _Pragma("GCC diagnostic pop") static __always_inline int
 
+/* What an entry does with the map before there is a proof, or when it is used up. */
+static __always_inline void *keyed_find(void *map, __u64 key)
+{
+	return bpf_map_lookup_elem(map, &key);
+}
+
+static __always_inline void keyed_forget(void *map, __u64 key)
+{
+	bpf_map_delete_elem(map, &key);
+}
+
 #define TRACE_CURRENT_IF(opts, sec, name, cond, args...)				\
 static __always_inline int name##_body(owner_t o, unsigned long long *ctx, ##args);	\
 static __always_inline bool name##_if(unsigned long long *ctx, ##args) { return cond; }	\
@@ -46,6 +62,28 @@ BODY name##_body(owner_t o, unsigned long long *ctx, ##args)
 
 #define TRACE_CURRENT(opts, sec, name, args...)					\
 	TRACE_CURRENT_IF(opts, sec, name, (true), ##args)
+
+/*
+ * What is keyed by an address is recorded anew whenever the address begins to mean something else, and so it must be
+ * forgotten when that something is not owned: or its owner would be taken for who had the address before.
+ */
+#define TRACE_CURRENT_ELSE(opts, sec, name, stale, stale_expr, args...)			\
+static __always_inline int name##_body(owner_t o, unsigned long long *ctx, ##args);	\
+static __always_inline __u64 name##_stale(unsigned long long *ctx, ##args) { return (__u64)(stale_expr); }	\
+PROGRAM(section, "current", opts, sec) int name(unsigned long long *ctx)			\
+{											\
+	struct cbpf_owned o = {};							\
+	__u64 key;									\
+											\
+	if (own_current(&o)) {								\
+		name##_body(o, ___bpf_ctx_cast(args));					\
+	} else {									\
+		key = name##_stale(___bpf_ctx_cast(args));				\
+		keyed_forget(&stale, key);						\
+	}										\
+	return 0;									\
+}											\
+BODY name##_body(owner_t o, unsigned long long *ctx, ##args)
 
 #define TRACE_TASK(opts, sec, name, subject, args...)				\
 static __always_inline int name##_body(owner_t o, unsigned long long *ctx, ##args);	\
@@ -88,33 +126,27 @@ BODY name##_body(owner_t prev_owner, owner_t next_owner,		\
  */
 #define KEEP 1
 
-/* What an entry does with the map before there is a proof, or when it is used up. */
-static __always_inline void *keyed_find(void *map, __u64 key)
-{
-	return bpf_map_lookup_elem(map, &key);
-}
-
-static __always_inline void keyed_forget(void *map, __u64 key)
-{
-	bpf_map_delete_elem(map, &key);
-}
-
-#define TRACE_KEYED_OR(opts, sec, name, map, key_expr, anonymous_expr, args...)		\
+#define TRACE_KEYED_ELSE(opts, sec, name, map, key_expr, anonymous_expr, stale, stale_expr, args...)	\
 static __always_inline int name##_body(owner_t o, void *at, unsigned long long *ctx, ##args);	\
 static __always_inline __u64 name##_key(unsigned long long *ctx, ##args) { return (__u64)(key_expr); }	\
 static __always_inline bool name##_anonymous(unsigned long long *ctx, ##args) { return anonymous_expr; }	\
+static __always_inline __u64 name##_stale(unsigned long long *ctx, ##args) { return (__u64)(stale_expr); }	\
 PROGRAM(section, "keyed", opts, sec) int name(unsigned long long *ctx)		\
 {											\
 	__u64 key = name##_key(___bpf_ctx_cast(args));					\
 	struct cbpf_subject *at = keyed_find(&map, key);				\
 	struct cbpf_owned o = {};							\
 											\
-	if (at)										\
+	if (at) {									\
 		o.who = *at;								\
-	else if (name##_anonymous(___bpf_ctx_cast(args)))				\
+	} else if (name##_anonymous(___bpf_ctx_cast(args))) {				\
 		o.who.anonymous = 1;							\
-	else										\
+	} else {									\
+		key = name##_stale(___bpf_ctx_cast(args));				\
+		if (key)								\
+			keyed_forget(&stale, key);					\
 		return 0;								\
+	}										\
 	o.ok = 1;									\
 	if (name##_body(o, at, ___bpf_ctx_cast(args)) != KEEP && at)			\
 		keyed_forget(&map, key);						\
@@ -122,8 +154,53 @@ PROGRAM(section, "keyed", opts, sec) int name(unsigned long long *ctx)		\
 }											\
 BODY name##_body(owner_t o, void *at, unsigned long long *ctx, ##args)
 
+#define TRACE_KEYED_OR(opts, sec, name, map, key, anonymous, args...)			\
+	TRACE_KEYED_ELSE(opts, sec, name, map, key, anonymous, map, (0), ##args)
+
 #define TRACE_KEYED(opts, sec, name, map, key, args...)					\
 	TRACE_KEYED_OR(opts, sec, name, map, key, (false), ##args)
+
+/*
+ * One thing hands its subject on to another, a bio to its request. The subject is what `from` has under `from_key`, which
+ * is removed from there when the body returns; or else what the body put into `to` at an earlier event, if that was
+ * not before `since`, the birth of what `to_key` now means. The body gets the latter as `at`, or NULL, and may put it
+ * there anew. Where there is no subject, `to_key` leaves `to`.
+ */
+#define TRACE_MOVED(opts, sec, name, from, from_expr, to, to_expr, since_expr, anonymous_expr, args...)	\
+static __always_inline int name##_body(owner_t o, void *at, unsigned long long *ctx, ##args);	\
+static __always_inline __u64 name##_from(unsigned long long *ctx, ##args) { return (__u64)(from_expr); }	\
+static __always_inline __u64 name##_to(unsigned long long *ctx, ##args) { return (__u64)(to_expr); }	\
+static __always_inline __u64 name##_since(unsigned long long *ctx, ##args) { return since_expr; }	\
+static __always_inline bool name##_anonymous(unsigned long long *ctx, ##args) { return anonymous_expr; }	\
+PROGRAM(section, "keyed", opts, sec) int name(unsigned long long *ctx)		\
+{											\
+	__u64 from_key = name##_from(___bpf_ctx_cast(args));				\
+	__u64 to_key = name##_to(___bpf_ctx_cast(args));				\
+	struct cbpf_subject *handed = keyed_find(&from, from_key);			\
+	struct cbpf_subject *at = keyed_find(&to, to_key);				\
+	bool stale = at && at->ts < name##_since(___bpf_ctx_cast(args));		\
+	struct cbpf_owned o = {};							\
+											\
+	if (stale)									\
+		at = 0;									\
+	if (handed) {									\
+		o.who = *handed;							\
+	} else if (at) {								\
+		o.who = *at;								\
+	} else if (name##_anonymous(___bpf_ctx_cast(args))) {				\
+		o.who.anonymous = 1;							\
+	} else {									\
+		if (stale)								\
+			keyed_forget(&to, to_key);					\
+		return 0;								\
+	}										\
+	o.ok = 1;									\
+	name##_body(o, at, ___bpf_ctx_cast(args));					\
+	if (handed)									\
+		keyed_forget(&from, from_key);						\
+	return 0;									\
+}											\
+BODY name##_body(owner_t o, void *at, unsigned long long *ctx, ##args)
 
 /* Records the subject of `o` under `key`, for a TRACE_KEYED program to find. */
 static __always_inline bool record_as(owner_t o, void *map, __u64 key, const void *value, struct cbpf_subject *who)

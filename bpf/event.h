@@ -36,6 +36,13 @@ struct cbpf_counts {
 	__u64 pad[3];
 };
 
+/* Whose name the values of counting maps bear: the knob `comm_of` (hist.bpf.h). */
+enum cbpf_comm {
+	CBPF_NO_COMM = 0,
+	CBPF_THREAD_COMM = 1,
+	CBPF_PROCESS_COMM = 2,
+};
+
 /* The value of a histogram map; slot n counts values in [2^n, 2^(n+1)), slot 0 also 0. */
 struct cbpf_hist {
 	__u64 slots[CBPF_HIST_SLOTS];

@@ -9,32 +9,37 @@
 static const struct cbpf_hist no_hist;
 static const struct cbpf_tally no_tally;
 
+/* Bits of arithmetic: the verifier would follow both ways of every branch, at each of six steps. */
 static __always_inline __u32 log2_slot(__u64 v)
 {
-	__u32 slot = 0;
+	__u64 slot = 0;
 
-	if (v >> 32) {
-		v >>= 32;
-		slot = 32;
-	}
-	for (int bits = 16; bits; bits >>= 1) {
-		if (v >> bits) {
-			v >>= bits;
-			slot += bits;
-		}
+	v &= ~0ULL >> 1;
+	for (int bits = 32; bits; bits >>= 1) {
+		__u64 step = (((1ULL << bits) - 1 - v) >> 63) * bits;	/* not 0 if v has more than `bits` bits */
+
+		v >>= step;
+		slot += step;
 	}
 	return slot < CBPF_HIST_SLOTS ? slot : CBPF_HIST_SLOTS - 1;
 }
 
-/* Puts the subject's comm on a value that was just made. */
+/* Knob, an enum cbpf_comm: the values bear the name of the thread or of the process that the event is about. */
+const volatile __u32 comm_of;
+
+/* The name is taken anew at each event: whatever a shell starts bears the shell's name at first. */
 static __always_inline void sign(owner_t o, __u8 *comm)
 {
-	struct cbpf_subject who = {};
+	struct task_struct *task = o.task;
 
-	if (comm[0])
+	if (comm_of == CBPF_NO_COMM)
 		return;
-	describe(o, &who);
-	__builtin_memcpy(comm, who.comm, CBPF_COMM_LEN);
+	if (!task)
+		__builtin_memcpy(comm, o.who.comm, CBPF_COMM_LEN);
+	else if (comm_of == CBPF_THREAD_COMM)
+		bpf_probe_read_kernel_str(comm, CBPF_COMM_LEN, &task->comm);
+	else
+		bpf_probe_read_kernel_str(comm, CBPF_COMM_LEN, &BPF_CORE_READ(task, group_leader)->comm);
 }
 
 /* One event more in slot `slot` of the histogram of `key`; `value` adds to its sum. */

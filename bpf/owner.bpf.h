@@ -117,11 +117,9 @@ static __always_inline bool task_runs_as_##HOW(struct task_struct *task, __u32 u
 	       READ(cred, suid.val) == uid && !(READ(task, flags) & PF_KTHREAD);	\
 }											\
 											\
-static __always_inline bool own_##HOW(struct task_struct *task, struct cbpf_owned *o)	\
+/* Is the task the viewer's, whatever the narrowing? Says which ids it has there. */	\
+static __always_inline bool in_scope_##HOW(struct task_struct *task, struct cbpf_subject *who)	\
 {											\
-	struct cgroup *cgrp;								\
-											\
-	o->ok = 0;									\
 	switch (owner.scope) {								\
 	case CBPF_USER:									\
 		if (!task_runs_as_##HOW(task, owner.uid))				\
@@ -134,19 +132,21 @@ static __always_inline bool own_##HOW(struct task_struct *task, struct cbpf_owne
 	default:									\
 		return false;								\
 	}										\
-	if (READ(task, tgid) == owner.self_)						\
+	who->tid = task_nr_##HOW(task);							\
+	if (!who->tid && owner.scope != CBPF_HOST)	/* invisible, or an idle task */	\
 		return false;								\
-	o->who.tid = task_nr_##HOW(task);						\
-	if (!o->who.tid && owner.scope != CBPF_HOST)	/* invisible, or an idle task */	\
+	who->pid = task_tgnr_##HOW(task);						\
+	return owner.scope != CBPF_CGROUP ||						\
+	       below_cgroup(READ2(task, cgroups, dfl_cgrp), owner.cgroup);		\
+}											\
+											\
+static __always_inline bool own_##HOW(struct task_struct *task, struct cbpf_owned *o)	\
+{											\
+	o->ok = 0;									\
+	if (READ(task, tgid) == owner.self_ || !in_scope_##HOW(task, &o->who))		\
 		return false;								\
-	o->who.pid = task_tgnr_##HOW(task);						\
-	if (owner.scope == CBPF_CGROUP || owner.in_cgroup) {				\
-		cgrp = READ2(task, cgroups, dfl_cgrp);				\
-		if (owner.scope == CBPF_CGROUP && !below_cgroup(cgrp, owner.cgroup))	\
-			return false;							\
-		if (owner.in_cgroup && !below_cgroup(cgrp, owner.in_cgroup))		\
-			return false;							\
-	}										\
+	if (owner.in_cgroup && !below_cgroup(READ2(task, cgroups, dfl_cgrp), owner.in_cgroup))	\
+		return false;								\
 	if (owner.has_only_uid && READ2(task, real_cred, uid.val) != owner.only_uid)	\
 		return false;								\
 	if (owner.npids && !listed(owner.pids, owner.npids, o->who.pid))		\
@@ -177,6 +177,17 @@ static __always_inline bool own_current(struct cbpf_owned *o)
 	return own_any((struct task_struct *)bpf_get_current_task(), o);
 }
 
+/*
+ * The pid of another task that an event names, a parent say; 0 when it is not the viewer's and must not be told.
+ * Narrowing does not hide it: that says whose events are wanted, not who may be named.
+ */
+static __always_inline __u32 owned_pid(struct task_struct *task)
+{
+	struct cbpf_subject who = {};
+
+	return task && in_scope_any(task, &who) ? who.pid : 0;
+}
+
 /* Completes what is known of a proof's subject; comm and uid cost reads that a dropped event should not pay. */
 static __always_inline void describe(owner_t o, struct cbpf_subject *who)
 {
@@ -184,6 +195,7 @@ static __always_inline void describe(owner_t o, struct cbpf_subject *who)
 
 	who->pid = o.who.pid;
 	who->tid = o.who.tid;
+	who->anonymous = o.who.anonymous;
 	if (!task) {
 		who->uid = o.who.uid;
 		__builtin_memcpy(who->comm, o.who.comm, CBPF_COMM_LEN);

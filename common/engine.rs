@@ -137,6 +137,7 @@ pub struct Loaded {
     object: libbpf_rs::Object,
     links: Vec<Link>,
     _perf: Vec<OwnedFd>,
+    events: bool,
     /// Number of the set that was taken.
     pub set: u32,
     /// Why earlier sets were not.
@@ -260,16 +261,28 @@ fn load_set(plan: &Plan, owner: &cbpf_owner, options: Options, programs: &[Progr
         None => anyhow::anyhow!("cannot load: {e}"),
     })?;
 
-    let mut loaded = Loaded { object, links: Vec::new(), _perf: Vec::new(), set, passed_over: Vec::new() };
+    let mut loaded =
+        Loaded { object, links: Vec::new(), _perf: Vec::new(), events: plan.events, set, passed_over: Vec::new() };
     // The family's own programs last: a process is forgotten after the tool has seen it end.
     let (family, own): (Vec<&Program>, Vec<&Program>) = wanted.into_iter().partition(|p| p.subject == Subject::Family);
     for program in own.into_iter().chain(family) {
         loaded.attach(plan, program).map_err(|e| {
             let why = complaint().unwrap_or_else(|| format!("{e:#}"));
-            anyhow::anyhow!("cannot attach {}: {why}", program.section)
+            anyhow::anyhow!("cannot attach {}: {why}{}", program.section, attach_hint(program, &e))
         })?;
     }
     Ok(loaded)
+}
+
+/// What would mend a failed attachment, where the errno does not say it.
+fn attach_hint(program: &Program, error: &anyhow::Error) -> &'static str {
+    let denied = |e: &libbpf_rs::Error| e.kind() == libbpf_rs::ErrorKind::PermissionDenied;
+    if program.section.starts_with("u") && error.downcast_ref().is_some_and(denied) {
+        // They go through perf_event_open, and newer and stable kernels no longer grant that to CAP_PERFMON.
+        " (without uprobe.multi, which Linux 6.6 has, uprobes need CAP_SYS_ADMIN)"
+    } else {
+        ""
+    }
 }
 
 /// Writes the ownership record and the knobs.
@@ -366,8 +379,12 @@ impl Loaded {
         self._perf.clear();
     }
 
-    /// The ring of events.
+    /// The ring of events, where the plan has asked for one.
     pub fn events(&self) -> Option<(BorrowedFd<'_>, u32)> {
+        // libbpf holds a descriptor even for a map that was not made.
+        if !self.events {
+            return None;
+        }
         let map = self.map("events").ok()?;
         Some((map, self.object.maps().find(|m| m.name() == "events")?.max_entries()))
     }

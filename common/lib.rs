@@ -9,6 +9,8 @@ pub mod ring;
 pub mod session;
 
 #[cfg(feature = "report")]
+pub mod functions;
+#[cfg(feature = "report")]
 pub mod options;
 #[cfg(feature = "report")]
 pub mod out;

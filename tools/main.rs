@@ -3,6 +3,7 @@
 #[macro_use]
 mod registry;
 mod command;
+mod hists;
 mod list;
 mod run;
 mod tool;

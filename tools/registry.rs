@@ -6,7 +6,13 @@ use crate::tool::Entry;
 macro_rules! tools {
     ($then:ident) => {
         $then! {
+            biolatency: report,
+            execsnoop: stream,
+            gethostlatency: stream,
             opensnoop: stream,
+            runqlat: report,
+            syscount: report,
+            tcpconnlat: stream,
         }
     };
 }

@@ -1,5 +1,6 @@
 //! One run of a tool, from its options to its exit status.
 
+use std::io::Write as _;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -10,7 +11,7 @@ use cbpf_common::engine::{self, Plan, Refused};
 use cbpf_common::grant::{self, NoGrant, ScopeRefused};
 use cbpf_common::options::Shared;
 use cbpf_common::out::{self, Column, Counts, Format, Mark, Out};
-use cbpf_common::owner::Viewer;
+use cbpf_common::owner::{Scope, Viewer};
 use cbpf_common::session::{Session, Woken};
 use clap::ArgMatches;
 use nix::poll::{PollFd, PollFlags};
@@ -43,11 +44,24 @@ impl std::error::Error for Usage {}
 pub struct Context {
     /// Who looks.
     pub viewer: Viewer,
+    /// Whose events there are.
+    pub scope: Scope,
     /// The options that all tools share.
     pub shared: Shared,
 }
 
 impl Context {
+    /// For tests of rows: uids are the kernel's, and no option was given.
+    #[cfg(test)]
+    pub fn test() -> Self {
+        use clap::FromArgMatches as _;
+        let matches = Shared::augment(clap::Command::new("test")).get_matches_from(["test"]);
+        let uids = cbpf_common::owner::UidMap::default();
+        let viewer =
+            Viewer { uid: 0, root: true, pidns: 0, level: 0, tgid: 0, init_userns: true, cgroup_root: None, uids };
+        Self { viewer, shared: Shared::from_arg_matches(&matches).unwrap_or_else(|e| e.exit()) }
+    }
+
     /// A uid of the kernel as the viewer's user namespace numbers it.
     pub fn uid(&self, kernel: u32) -> Option<u32> {
         self.viewer.uids.inside(kernel)
@@ -88,25 +102,31 @@ pub fn exit(name: &'static str, result: Result<Status>) -> ExitCode {
 /// Runs a tool that prints a row for each event.
 pub fn stream<T: Stream>(name: &'static str, matches: &ArgMatches) -> Result<Status> {
     let tool = T::from_arg_matches(matches)?;
+    if let Some(answer) = tool.answer() {
+        return print(&answer);
+    }
     let mut trace = Trace::start(name, &tool, matches, true)?;
     let columns = tool.columns();
-    let mut shown = 0;
+    let mut seen = Seen::default();
     let result = trace.open_output(&columns).and_then(|()| {
         loop {
-            trace.show::<T>(&tool, &columns, &mut shown)?;
+            trace.show::<T>(&tool, &columns, &mut seen)?;
             if trace.wait(None)? == Next::End {
                 break;
             }
         }
         trace.session.detach();
-        trace.show::<T>(&tool, &columns, &mut shown)
+        trace.show::<T>(&tool, &columns, &mut seen)
     });
-    trace.finish(result, shown)
+    trace.finish(result, seen)
 }
 
 /// Runs a tool that reports from time to time.
 pub fn report<T: Report>(name: &'static str, matches: &ArgMatches) -> Result<Status> {
     let tool = T::from_arg_matches(matches)?;
+    if let Some(answer) = tool.answer() {
+        return print(&answer);
+    }
     let mut trace = Trace::start(name, &tool, matches, false)?;
     let (interval, mut left) = tool.interval();
     let mut state = T::State::default();
@@ -128,7 +148,23 @@ pub fn report<T: Report>(name: &'static str, matches: &ArgMatches) -> Result<Sta
             next = next.zip(interval).map(|(at, i)| at + i);
         }
     });
-    trace.finish(result, shown)
+    trace.finish(result, Seen { shown, unwanted: 0 })
+}
+
+/// What became of the events that arrived.
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    shown: u64,
+    /// Those that the tool would not keep: as if they had never matched.
+    unwanted: u64,
+}
+
+/// Prints what took no tracing.
+fn print(text: &str) -> Result<Status> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(e.into()),
+        _ => Ok(0),
+    }
 }
 
 #[derive(PartialEq, Eq)]
@@ -186,7 +222,7 @@ impl Trace {
         Ok(Self {
             deadline: shared.duration.map(|d| Instant::now() + d),
             out,
-            context: Context { viewer: grant.viewer, shared },
+            context: Context { viewer: grant.viewer, scope: grant.scope, shared },
             session,
             child,
             stop,
@@ -211,7 +247,7 @@ impl Trace {
     }
 
     /// Prints the events that wait.
-    fn show<T: Stream>(&mut self, tool: &T, columns: &[Column], shown: &mut u64) -> Result<()> {
+    fn show<T: Stream>(&mut self, tool: &T, columns: &[Column], seen: &mut Seen) -> Result<()> {
         let (out, context) = (&mut self.out, &self.context);
         let mut result = Ok(());
         self.session.drain(|bytes| {
@@ -221,9 +257,13 @@ impl Trace {
             if plain::copy_from_bytes(&mut event, &bytes[..size]).is_err() {
                 return true;
             }
+            if !tool.keep(&event, &bytes[size..]) {
+                seen.unwanted += 1;
+                return true;
+            }
             let ts = bytes.first_chunk().map_or(0, |b| u64::from_ne_bytes(*b));
             result = out.row("event", Some(ts), columns, |row| tool.row(context, &event, &bytes[size..], row));
-            *shown += u64::from(result.is_ok());
+            seen.shown += u64::from(result.is_ok());
             result.is_ok()
         });
         result.map_err(anyhow::Error::from)?;
@@ -254,7 +294,7 @@ impl Trace {
     }
 
     /// The counts at the end, and the exit status.
-    fn finish(mut self, result: Result<()>, shown: u64) -> Result<Status> {
+    fn finish(mut self, result: Result<()>, seen: Seen) -> Result<Status> {
         self.session.detach();
         let closed = match result {
             Ok(()) => false,
@@ -266,7 +306,9 @@ impl Trace {
                 return Err(e);
             }
         };
-        let counts = self.session.counts();
+        let mut counts = self.session.counts();
+        counts.matched = counts.matched.saturating_sub(seen.unwanted);
+        let shown = seen.shown;
         let mut dropped = counts.dropped.clone();
         // What was delivered but found no reader any more.
         dropped.push(("output closed", counts.matched.saturating_sub(shown + counts.lost())));

@@ -18,8 +18,15 @@ pub trait Tool: Args {
     const NAME: &'static str;
     /// What it shows, in one line.
     const ABOUT: &'static str;
+    /// What one has to know to read the numbers right, for `--help`; mostly nothing.
+    const NOTES: &'static str = "";
     /// Commands with what they are good for, for `--help`.
     const EXAMPLES: &'static [(&'static str, &'static str)];
+
+    /// What the options ask for that takes no tracing, such as a list; it is printed, and that was all.
+    fn answer(&self) -> Option<String> {
+        None
+    }
 
     /// Turns the options into knobs and points to attach to. An error is the user's: exit status 2.
     fn plan(&self, shared: &Shared, plan: &mut Plan) -> Result<()>;
@@ -31,6 +38,11 @@ pub trait Stream: Tool {
     type Event: Plain + Default + Copy;
     /// The columns of a row, with those that the options hide.
     fn columns(&self) -> Vec<Column>;
+    /// Is this event wanted? For what no program can test, such as a string of any length: an event that is not counts
+    /// as one that never matched. The programs' own filters come first, and they are cheaper.
+    fn keep(&self, _event: &Self::Event, _tail: &[u8]) -> bool {
+        true
+    }
     /// Fills in one row. `tail` is what follows the fixed part.
     fn row(&self, context: &Context, event: &Self::Event, tail: &[u8], row: &mut Row<'_>);
 }
@@ -73,8 +85,11 @@ impl Entry {
 fn command<T: Tool>() -> Command {
     let width = T::EXAMPLES.iter().map(|(example, _)| example.len()).max().unwrap_or(0);
     let examples: String = T::EXAMPLES.iter().map(|(what, why)| format!("\n  {what:width$}  {why}")).collect();
-    let command = T::augment_args(Command::new(T::NAME).about(T::ABOUT))
+    let notes = if T::NOTES.is_empty() { String::new() } else { format!("{}\n\n", T::NOTES) };
+    // Last, because the doc comments of flattened options set it too.
+    let command = T::augment_args(Command::new(T::NAME))
+        .about(T::ABOUT)
         .version(env!("CARGO_PKG_VERSION"))
-        .after_help(format!("Examples:{examples}"));
+        .after_help(format!("{notes}Examples:{examples}"));
     Shared::augment(command)
 }

@@ -11,5 +11,11 @@ macro_rules! cases {
 }
 
 cases! {
+    biolatency,
+    execsnoop,
+    gethostlatency,
     opensnoop,
+    runqlat,
+    syscount,
+    tcpconnlat,
 }

@@ -1,0 +1,73 @@
+# What users and developers type. `make help` lists it.
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+BUILD_PACKAGES = gcc make pkg-config clang-19 libelf-dev zlib1g-dev
+TEST_PACKAGES = qemu-system-x86 kmod xz-utils zstd debian-archive-keyring libc-bin util-linux git
+LINT_PACKAGES = clang-format-19
+
+.PHONY: help
+help:
+	@echo "make demo         build, and see opensnoop show one user's files and not another's (as root)"
+	@echo "make build        build target/release/cbpf"
+	@echo "make test         all tests: units, this kernel, the kernel ladder (as root)"
+	@echo "make test-vm      the kernel ladder only; RUNG=6.1 for one kernel"
+	@echo "make bench        opensnoop beside that of libbpf-tools (as root)"
+	@echo "make lint         formats and lints, as the tests expect them"
+	@echo "make vmlinux      make bpf/vmlinux.h anew from this kernel's BTF"
+	@echo "make install      to \$$(DESTDIR)\$$(PREFIX)"
+
+# Installs what is missing where apt-get and root are there, and says what to install elsewhere.
+define need
+	@missing=; for p in $(1); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
+	if [ -z "$$missing" ]; then :; \
+	elif command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	else echo "please install (Debian names):$$missing" >&2; \
+		command -v clang >/dev/null || command -v clang-19 >/dev/null || exit 1; fi
+	@command -v cargo >/dev/null || { echo "please install Rust 1.88 or newer (cargo, rustc)" >&2; exit 1; }
+endef
+
+.PHONY: build
+build:
+	$(call need,$(BUILD_PACKAGES))
+	cargo build --release
+
+.PHONY: demo
+demo: build
+	@tests/demo.sh target/release/cbpf
+
+.PHONY: test
+test:
+	$(call need,$(BUILD_PACKAGES) $(TEST_PACKAGES) $(LINT_PACKAGES))
+	@tests/run.sh
+
+.PHONY: test-vm
+test-vm:
+	$(call need,$(BUILD_PACKAGES) $(TEST_PACKAGES))
+	cargo build --release
+	cargo build -p cbpf-tests
+	CBPF=$(CURDIR)/target/release/cbpf target/debug/cbpf-ladder $(RUNG)
+
+.PHONY: bench
+bench:
+	$(call need,$(BUILD_PACKAGES) libbpf-tools)
+	cargo build --release -p cbpf -p cbpf-tests
+	target/release/cbpf-bench
+
+.PHONY: lint
+lint:
+	$(call need,$(BUILD_PACKAGES) $(LINT_PACKAGES))
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+
+# The kernel types that the programs name, from the kernel that this machine runs; see bpf/vmlinux.rs.
+.PHONY: vmlinux
+vmlinux:
+	cargo run -q -p cbpf-bpf --example vmlinux /sys/kernel/btf/vmlinux bpf/vmlinux.types > bpf/vmlinux.h.new
+	mv bpf/vmlinux.h.new bpf/vmlinux.h
+
+.PHONY: install
+install:
+	install -D -m 0755 target/release/cbpf $(DESTDIR)$(PREFIX)/bin/cbpf

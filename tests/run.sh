@@ -1,0 +1,49 @@
+#!/bin/sh
+# Every test, one after the other; the last line is the sum of their counts. Wants root and the packages that
+# `make test` installs.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+passed=0 failed=0 skipped=0
+
+# Runs a step; what it prints is shown, and every line of counts in it is added up.
+step() {
+	name=$1
+	shift
+	echo "== $name"
+	{ "$@" 2>&1; echo "status $?"; } | tee "$log"
+	status=$(sed -n '$s/^status //p' "$log")
+	counted=$(sed -nE \
+		-e 's/^([0-9]+) passed, ([0-9]+) failed, ([0-9]+) skipped$/\1 \2 \3/p' \
+		-e 's/^test result: .* ([0-9]+) passed; ([0-9]+) failed; ([0-9]+) ignored;.*/\1 \2 \3/p' "$log")
+	fails=0
+	while read -r p f s; do
+		[ -n "$p" ] || continue
+		passed=$((passed + p)) fails=$((fails + f)) skipped=$((skipped + s))
+	done <<EOF
+$counted
+EOF
+	# A step that failed without counting a failure did not get as far as its tests.
+	if [ "$status" != 0 ] && [ "$fails" = 0 ]; then
+		echo "FAIL $name: status $status"
+		fails=1
+	elif [ -z "$counted" ] && [ "$status" = 0 ]; then
+		passed=$((passed + 1))
+	fi
+	failed=$((failed + fails))
+}
+
+step "format" cargo fmt --all --check
+step "build, as users do" cargo build --release
+step "lints" cargo clippy -q --workspace --all-targets -- -D warnings
+step "units" cargo test -q --workspace --no-fail-fast
+step "build of the tests" cargo build -q -p cbpf-tests
+CBPF=$PWD/target/release/cbpf
+export CBPF
+step "this kernel" target/debug/cbpf-suite here
+step "kernel ladder" target/debug/cbpf-ladder
+step "demo" tests/demo.sh target/release/cbpf
+
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ]

@@ -1,0 +1,51 @@
+//! Connects over loopback: accepted ones, by IPv4, IPv6 and IPv4 in an IPv6 socket, and refused ones.
+
+use std::net::{Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+
+use anyhow::{Result, ensure};
+use serde_json::Value;
+
+use crate::case::{Case, Report, Work};
+
+pub const CASE: Case = Case { tool: "tcpconnlat", args: &[], count: 40, work, check, extra_caps: &[] };
+
+fn ipv6() -> Option<TcpListener> {
+    TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).ok()
+}
+
+fn work(w: &Work) -> Result<()> {
+    let (v4, v6) = (TcpListener::bind("127.0.0.1:0")?, ipv6());
+    let accepting = v4.local_addr()?;
+    let mapped = SocketAddr::new("::ffff:127.0.0.1".parse()?, accepting.port());
+    for _ in 0..w.count {
+        TcpStream::connect(accepting)?;
+        v4.accept()?;
+        ensure!(TcpStream::connect("127.0.0.1:1").is_err());
+        if let Some(v6) = &v6 {
+            TcpStream::connect(v6.local_addr()?)?;
+            v6.accept()?;
+            TcpStream::connect(mapped)?;
+            v4.accept()?;
+        }
+    }
+    Ok(())
+}
+
+fn check(report: &Report) -> Result<()> {
+    let rows: Vec<_> = report.owned_of("event").collect();
+    let with = |version: u64, address: &str, err: u64| {
+        let of = |r: &&&Value| r["ip"] == version && r["daddr"] == address && r["err"] == err;
+        rows.iter().filter(of).count() as u64
+    };
+    let n = report.expected();
+    let v6 = if ipv6().is_some() { n } else { 0 };
+    let seen = [with(4, "127.0.0.1", 0), with(4, "127.0.0.1", 111), with(6, "::1", 0)];
+    ensure!(seen == [n + v6, n, v6], "v4, refused, v6: {seen:?}");
+    ensure!(rows.len() as u64 == 2 * n + 2 * v6, "{} rows", rows.len());
+    for row in rows {
+        ensure!(row["comm"] == "wk-own" && row["saddr"] == row["daddr"] && row["lport"] != 0, "{row}");
+        ensure!((row["dport"] == 1) == (row["err"] == 111), "{row}");
+        ensure!(row["lat_ms"].as_f64().is_some_and(|ms| ms > 0.0 && ms < report.seconds * 1e3), "{row}");
+    }
+    Ok(())
+}
