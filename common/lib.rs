@@ -7,6 +7,7 @@ pub mod grant;
 pub mod owner;
 pub mod ring;
 pub mod session;
+pub mod token;
 
 #[cfg(feature = "report")]
 pub mod functions;

@@ -377,7 +377,8 @@ fn find(row: &[u8], part: &[u8]) -> bool {
 fn kib(path: &Path, word: &str) -> Result<f64> {
     let text = fs::read_to_string(path)?;
     let line = text.lines().find_map(|line| line.strip_prefix(word));
-    let number = line.and_then(|rest| rest.split_whitespace().next()).with_context(|| format!("no {word} in {text}"))?;
+    let number =
+        line.and_then(|rest| rest.split_whitespace().next()).with_context(|| format!("no {word} in {text}"))?;
     Ok(number.parse()?)
 }
 

@@ -108,6 +108,7 @@ fn image(kernel: &Kernel) -> Result<Image> {
     let mut image = Image::new(&here.join("guest-init"))?;
     image.add_program(&cbpf()?)?;
     image.add_program(&here.join("cbpf-suite"))?;
+    image.add_program(Path::new("/bin/true"))?; // which workloads start
     image.add_file(
         "/etc/passwd",
         0o644,
