@@ -25,7 +25,7 @@ fn main() -> ExitCode {
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     let result = match words[..] {
         ["work", tool, who, count, notes] => work(tool, who, count, notes),
-        ["container", tool, fd] => find(tool).and_then(|case| case::container(case, fd.parse()?)),
+        ["container", tool, fd, uid] => find(tool).and_then(|case| case::container(case, fd.parse()?, uid.parse()?)),
         ["loop", count] => count.parse().map_err(Into::into).and_then(loss::open_loop),
         ["hostile"] => hostile::open_names(),
         [] => suite("here", ""),
