@@ -7,6 +7,7 @@ macro_rules! tools {
     ($then:ident) => {
         $then! {
             execsnoop: stream,
+            hardirqs: report,
             opensnoop: stream,
             runqlat: report,
             syscount: report,

@@ -12,6 +12,7 @@ macro_rules! cases {
 
 cases! {
     execsnoop,
+    hardirqs,
     opensnoop,
     runqlat,
     syscount,
