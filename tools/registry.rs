@@ -6,8 +6,10 @@ use crate::tool::Entry;
 macro_rules! tools {
     ($then:ident) => {
         $then! {
+            biolatency: report,
             execsnoop: stream,
             hardirqs: report,
+            gethostlatency: stream,
             opensnoop: stream,
             runqlat: report,
             syscount: report,

@@ -196,12 +196,12 @@ impl Trace {
             plan.events();
         }
         tool.plan(&shared, &mut plan)?;
-        let grant = grant::negotiate(shared.scope, &shared.narrow())?;
+        let grant = grant::negotiate(&shared.request())?;
         // Before the first thread: it asks for the local time zone.
         let out = Out::stdout(if shared.json { Format::Json } else { Format::Text })?;
         let child = if shared.command.is_empty() { None } else { Some(Child::hold(&shared.command)?) };
         let loaded =
-            engine::load(&plan, &grant.owner, engine::Options { buffer: shared.buffer, verbose: shared.verbose })?;
+            engine::load(&plan, &grant.owner, engine::Options { buffer: shared.buffer, token: grant.token.as_ref() })?;
         if shared.verbose {
             eprintln!("cbpf: program set {} of {name}", loaded.set);
             loaded.passed_over.iter().for_each(|why| eprintln!("cbpf: passed over: {why}"));

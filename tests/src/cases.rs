@@ -11,8 +11,10 @@ macro_rules! cases {
 }
 
 cases! {
+    biolatency,
     execsnoop,
     hardirqs,
+    gethostlatency,
     opensnoop,
     runqlat,
     syscount,

@@ -1,0 +1,180 @@
+//! biolatency: how long block I/O takes, as a histogram.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use cbpf_bpf::events::{biolatency_key, cbpf_hist};
+use cbpf_common::delta::Deltas;
+use cbpf_common::engine::Plan;
+use cbpf_common::options::{Interval, Shared};
+use cbpf_common::out::{Label, Out};
+use cbpf_common::session::Session;
+
+use crate::hists;
+use crate::run::{Context, Usage};
+use crate::tool;
+
+/// The name is upstream's; there both -D and -d are called `--disk`.
+#[derive(clap::Args)]
+pub struct Tool {
+    /// Print the time of each report
+    #[arg(short = 'T', long)]
+    timestamp: bool,
+    /// Milliseconds instead of microseconds
+    #[arg(short, long)]
+    milliseconds: bool,
+    /// Count the time in the queue of an I/O scheduler too
+    #[arg(short = 'Q', long)]
+    queued: bool,
+    /// A histogram for each disk
+    #[arg(short = 'D', long)]
+    per_disk: bool,
+    /// A histogram for each set of I/O flags
+    #[arg(short = 'F', long)]
+    flag: bool,
+    /// Only this disk
+    #[arg(short, long, value_name = "DISK")]
+    disk: Option<String>,
+    #[command(flatten)]
+    interval: Interval,
+}
+
+impl Tool {
+    fn unit(&self) -> (&'static str, u64) {
+        if self.milliseconds { ("msecs", 1_000_000) } else { ("usecs", 1000) }
+    }
+}
+
+impl tool::Tool for Tool {
+    const NAME: &'static str = "biolatency";
+    const ABOUT: &'static str = "Summarize how long block I/O takes, as a histogram";
+    const EXAMPLES: &'static [(&'static str, &'static str)] = &[
+        ("cbpf biolatency", "until Ctrl-C; writeback counts only in --scope container, by its cgroup"),
+        ("cbpf biolatency -D -F 1 10", "ten times a second's I/O, by disk and by kind"),
+        ("cbpf biolatency -Q -d sda -- make", "what `make` waits for on sda, the scheduler's queue included"),
+    ];
+
+    fn plan(&self, _: &Shared, plan: &mut Plan) -> Result<()> {
+        let only = self.disk.as_deref().map(|name| Disks::read()?.number(name)).transpose()?;
+        plan.knob("milliseconds", self.milliseconds)
+            .knob("from_insert", self.queued)
+            .knob("by_disk", self.per_disk)
+            .knob("by_flags", self.flag)
+            .knob("only_disk", only.unwrap_or(0));
+        Ok(())
+    }
+}
+
+impl tool::Report for Tool {
+    type State = Deltas<cbpf_hist>;
+
+    fn interval(&self) -> (Option<Duration>, Option<u64>) {
+        (self.interval.interval, self.interval.count)
+    }
+
+    fn report(&self, _: &Context, session: &Session, state: &mut Self::State, out: &mut Out) -> Result<u64> {
+        let (gained, events) = state.step::<biolatency_key>(session.snapshot("hists")?);
+        let (unit, ns) = self.unit();
+        let disks = if self.per_disk { Disks::read()? } else { Disks::default() };
+        let named = gained.into_iter().map(|(key, hist)| {
+            let names = (disks.name(key.dev), flags(key.flags));
+            (names, cbpf_hist { total: hist.total / ns, ..hist })
+        });
+        hists::print(out, self.timestamp, unit, named.collect(), |(disk, flags), _| {
+            let disk = self.per_disk.then_some(("disk", Label::Text(disk.as_bytes())));
+            let flags = self.flag.then_some(("flags", Label::Text(flags.as_bytes())));
+            disk.into_iter().chain(flags).collect()
+        })?;
+        Ok(events)
+    }
+}
+
+/// The disks of this machine by number, 12 bits of major and 20 of minor.
+#[derive(Default)]
+struct Disks(HashMap<u32, String>);
+
+impl Disks {
+    fn read() -> Result<Self> {
+        let path = "/proc/diskstats";
+        Ok(Self::parse(&std::fs::read_to_string(path).with_context(|| format!("cannot read {path}"))?))
+    }
+
+    fn parse(text: &str) -> Self {
+        let disk = |line: &str| {
+            let mut words = line.split_whitespace();
+            let (major, minor): (u32, u32) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+            Some((major << 20 | minor, words.next()?.to_owned()))
+        };
+        Self(text.lines().filter_map(disk).collect())
+    }
+
+    fn name(&self, dev: u32) -> String {
+        self.0.get(&dev).cloned().unwrap_or_else(|| format!("{}:{}", dev >> 20, dev & 0xf_ffff))
+    }
+
+    /// Requests are those of whole disks, so a partition is refused.
+    fn number(&self, name: &str) -> Result<u32> {
+        let name = name.trim_start_matches("/dev/");
+        let found = self.0.iter().find(|(_, n)| *n == name).map(|(dev, _)| *dev);
+        let dev = found.ok_or_else(|| Usage(format!("-d: no disk {name} in /proc/diskstats")))?;
+        if std::path::Path::new("/sys/class/block").join(name).join("partition").exists() {
+            return Err(Usage(format!("-d: {name} is a partition; name the disk that it is on")).into());
+        }
+        Ok(dev)
+    }
+}
+
+/// Upstream's words for a request's operation and flags. The numbers of operations on zoned disks have changed over
+/// the years, so those stay numbers.
+fn flags(flags: u32) -> String {
+    const FLAGS: [(u32, &str); 11] = [
+        (21, "NoWait"),
+        (20, "Background"),
+        (19, "ReadAhead"),
+        (18, "PreFlush"),
+        (17, "FUA"),
+        (16, "Integrity"),
+        (15, "Idle"),
+        (14, "NoMerge"),
+        (13, "Priority"),
+        (12, "Metadata"),
+        (11, "Sync"),
+    ];
+    let mut words: Vec<String> =
+        FLAGS.iter().filter(|(bit, _)| flags & (1 << bit) != 0).map(|(_, word)| (*word).to_owned()).collect();
+    words.push(match flags & 0xff {
+        0 => "Read".into(),
+        1 => "Write".into(),
+        2 => "Flush".into(),
+        3 => "Discard".into(),
+        5 => "SecureErase".into(),
+        9 => "WriteZeroes".into(),
+        34 => "DriverIn".into(),
+        35 => "DriverOut".into(),
+        n => format!("Operation{n}"),
+    });
+    words.join("-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_have_upstreams_names() {
+        assert_eq!(flags(0), "Read");
+        assert_eq!(flags(1 << 11 | 1), "Sync-Write");
+        assert_eq!(flags(1 << 19 | 1 << 12), "ReadAhead-Metadata-Read");
+        assert_eq!(flags(17), "Operation17");
+    }
+
+    #[test]
+    fn a_disk_is_known_by_number_and_by_name() {
+        let disks = Disks::parse("   8       0 sda 1 2 3\n   8      16 sdb 1\n 259       0 nvme0n1 1\nnonsense\n");
+        assert_eq!(disks.name(259 << 20), "nvme0n1");
+        assert_eq!(disks.name(8 << 20 | 32), "8:32");
+        assert_eq!(disks.number("/dev/sdb").ok(), Some(8 << 20 | 16));
+        assert!(disks.number("sdc").is_err_and(|e| e.is::<Usage>()));
+    }
+}
