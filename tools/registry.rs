@@ -8,8 +8,8 @@ macro_rules! tools {
         $then! {
             biolatency: report,
             execsnoop: stream,
-            hardirqs: report,
             gethostlatency: stream,
+            hardirqs: report,
             opensnoop: stream,
             runqlat: report,
             syscount: report,

@@ -13,8 +13,8 @@ macro_rules! cases {
 cases! {
     biolatency,
     execsnoop,
-    hardirqs,
     gethostlatency,
+    hardirqs,
     opensnoop,
     runqlat,
     syscount,
