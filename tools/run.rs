@@ -59,7 +59,7 @@ impl Context {
         let uids = cbpf_common::owner::UidMap::default();
         let viewer =
             Viewer { uid: 0, root: true, pidns: 0, level: 0, tgid: 0, init_userns: true, cgroup_root: None, uids };
-        Self { viewer, shared: Shared::from_arg_matches(&matches).unwrap_or_else(|e| e.exit()) }
+        Self { viewer, scope: Scope::User, shared: Shared::from_arg_matches(&matches).unwrap_or_else(|e| e.exit()) }
     }
 
     /// A uid of the kernel as the viewer's user namespace numbers it.
@@ -108,7 +108,7 @@ pub fn stream<T: Stream>(name: &'static str, matches: &ArgMatches) -> Result<Sta
     let mut trace = Trace::start(name, &tool, matches, true)?;
     let columns = tool.columns();
     let mut seen = Seen::default();
-    let result = trace.open_output(&columns).and_then(|()| {
+    let result = trace.open_output(None, &columns).and_then(|()| {
         loop {
             trace.show::<T>(&tool, &columns, &mut seen)?;
             if trace.wait(None)? == Next::End {
@@ -132,7 +132,8 @@ pub fn report<T: Report>(name: &'static str, matches: &ArgMatches) -> Result<Sta
     let mut state = T::State::default();
     let mut shown = 0;
     let mut next = interval.map(|i| Instant::now() + i);
-    let result = trace.open_output(&[]).and_then(|()| {
+    let heading = tool.heading(&trace.context);
+    let result = trace.open_output(heading, &[]).and_then(|()| {
         loop {
             let end = trace.wait(next)? == Next::End;
             left = left.map(|n| n.saturating_sub(1));
@@ -234,8 +235,11 @@ impl Trace {
 
     /// Prints what stands above the first row, and lets the command run: who sees the header knows that from now on
     /// everything is traced.
-    fn open_output(&mut self, columns: &[Column]) -> Result<()> {
+    fn open_output(&mut self, heading: Option<&str>, columns: &[Column]) -> Result<()> {
         self.out.start(self.name, self.grant.0, self.grant.1)?;
+        if let Some(heading) = heading {
+            self.out.line(heading)?;
+        }
         if !columns.is_empty() {
             self.out.header(columns)?;
         }
