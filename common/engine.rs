@@ -267,6 +267,23 @@ pub fn needs(object: &OpenObject) -> Masks {
     needs
 }
 
+/// What a token must allow for a tool, whichever of its sets is taken, and for its user's identity.
+pub fn tool_needs(tool: &str) -> Result<Masks> {
+    let mut all = Masks::default();
+    for name in [tool, "viewer"] {
+        let mut object = open(cbpf_bpf::object(name).with_context(|| format!("no tool {name}"))?, None)?;
+        // A token never gives the scope that these are for.
+        let host: Vec<String> =
+            cbpf_bpf::programs(&object)?.into_iter().filter(|p| p.subject == Subject::Host).map(|p| p.name).collect();
+        for mut program in object.progs_mut() {
+            let keep = host.iter().all(|name| program.name() != &**name);
+            program.set_autoload(keep);
+        }
+        all = all.with(&needs(&object));
+    }
+    Ok(all)
+}
+
 fn load_set(plan: &Plan, owner: &cbpf_owner, options: Options<'_>, programs: &[Program], set: u32) -> Result<Loaded> {
     let host = owner.scope == cbpf_scope::CBPF_HOST.0;
     let wanted = |p: &Program| {
