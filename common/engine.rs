@@ -23,6 +23,7 @@ pub struct Plan {
     object: &'static Object,
     knobs: Vec<(&'static str, Vec<u8>)>,
     entries: Vec<(&'static str, u32)>,
+    depths: Vec<(&'static str, u32)>,
     functions: Vec<UserFunctions>,
     sample: Option<Sample>,
     events: bool,
@@ -77,7 +78,15 @@ impl Plan {
     /// A plan for the tool of that name.
     pub fn new(tool: &str) -> Result<Self> {
         let object = cbpf_bpf::object(tool).with_context(|| format!("no object for {tool}"))?;
-        Ok(Self { object, knobs: Vec::new(), entries: Vec::new(), functions: Vec::new(), sample: None, events: false })
+        Ok(Self {
+            object,
+            knobs: Vec::new(),
+            entries: Vec::new(),
+            depths: Vec::new(),
+            functions: Vec::new(),
+            sample: None,
+            events: false,
+        })
     }
 
     /// Sets a knob. Its name and size are checked against the object's BTF when that is opened.
@@ -89,6 +98,12 @@ impl Plan {
     /// Sizes a map that the tool's options size.
     pub fn entries(&mut self, map: &'static str, entries: u32) -> &mut Self {
         self.entries.push((map, entries));
+        self
+    }
+
+    /// Limits the stacks of a stack map to so many frames.
+    pub fn depth(&mut self, map: &'static str, frames: u32) -> &mut Self {
+        self.depths.push((map, frames));
         self
     }
 
@@ -314,6 +329,9 @@ fn size_maps(plan: &Plan, owner: &cbpf_owner, options: Options, object: &mut Ope
             _ => {
                 if let Some((_, entries)) = plan.entries.iter().find(|(of, _)| *of == name) {
                     map.set_max_entries(*entries)?;
+                }
+                if let Some((_, frames)) = plan.depths.iter().find(|(of, _)| *of == name) {
+                    map.set_value_size(frames * size_of::<u64>() as u32)?;
                 }
             }
         }

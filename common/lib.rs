@@ -12,3 +12,5 @@ pub mod session;
 pub mod options;
 #[cfg(feature = "report")]
 pub mod out;
+#[cfg(feature = "report")]
+pub mod symbols;

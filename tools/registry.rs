@@ -8,6 +8,7 @@ macro_rules! tools {
         $then! {
             biolatency: report,
             execsnoop: stream,
+            offcputime: report,
             opensnoop: stream,
             runqlat: report,
             syscount: report,

@@ -13,6 +13,7 @@ macro_rules! cases {
 cases! {
     biolatency,
     execsnoop,
+    offcputime,
     opensnoop,
     runqlat,
     syscount,
