@@ -90,14 +90,12 @@ TRACE_CURRENT_ELSE("", "tp_btf/block_bio_queue", own_bio, bios, QUEUED_BIO(ctx))
 {
 	struct bio *bio = QUEUED_BIO(ctx);
 	struct bio_owner value = {};
-	__u64 key = (__u64)bio;
 
 	/* An empty flush begins no request of its own. */
 	if (bio->bi_opf & REQ_PREFLUSH && !bio->bi_iter.bi_size)
-		map_del(o, &bios, &key);
-	else
-		record(o, &bios, key, &value);
-	return 0;
+		return 0;
+	record(o, &bios, bio, &value);
+	return KEEP;
 }
 
 /* The new bio is the first part of one that was queued, and was not queued itself. bio_chain() has tied it to that. */

@@ -40,12 +40,12 @@ TRACE_TASK("", "tp_btf/sched_process_exec", exec_done, (task), struct task_struc
 		n = 0;
 	}
 	e->file_len = n;
-	room = TAIL_MAX - n;
+	room = TAIL_MAX - 1 - n;
 	if (len > room) {
 		e->head.flags |= CBPF_CUT;
 		len = room;
 	}
-	if (bpf_probe_read_user(tail + MASKED(n, TAIL_MAX), MASKED(len, 2 * TAIL_MAX), (void *)start))
+	if (bpf_probe_read_user(tail + MASKED(n, TAIL_MAX), MASKED(len, TAIL_MAX), (void *)start))
 		e->head.flags |= CBPF_CUT;
 	else
 		e->args_len = len;

@@ -46,7 +46,7 @@ TRACE_SWITCH("", switched)
 	/* A CPU's idle task has the number 0 on every CPU, and off the CPU it does not wait. */
 	if (owned(prev_owner) && out && !(task_state(prev) & TASK_DEAD) && wanted(prev, preempt)) {
 		off.ts = now;
-		off.pid = prev_owner->who.pid;
+		off.pid = prev_owner.who.pid;
 		off.user_stack = prev->flags & PF_KTHREAD ? -14 : bpf_get_stackid(ctx, &stacks, BPF_F_USER_STACK);
 		off.kernel_stack = bpf_get_stackid(ctx, &stacks, 0);
 		map_put(prev_owner, &since, &out, &off);
@@ -60,8 +60,8 @@ TRACE_SWITCH("", switched)
 	us = now > off.ts ? (now - off.ts) / 1000 : 0;
 	if (us < min_us || us > max_us)
 		return 0;
-	key.pid = next_owner->who.pid;
-	key.tid = next_owner->who.tid;
+	key.pid = next_owner.who.pid;
+	key.tid = next_owner.who.tid;
 	key.user_stack = off.user_stack;
 	key.kernel_stack = off.kernel_stack;
 	tally_add(next_owner, &totals, &key, us);

@@ -7,7 +7,10 @@ pub mod grant;
 pub mod owner;
 pub mod ring;
 pub mod session;
+pub mod token;
 
+#[cfg(feature = "report")]
+pub mod functions;
 #[cfg(feature = "report")]
 pub mod options;
 #[cfg(feature = "report")]

@@ -9,6 +9,7 @@ macro_rules! tools {
             biolatency: report,
             execsnoop: stream,
             offcputime: report,
+            gethostlatency: stream,
             opensnoop: stream,
             runqlat: report,
             syscount: report,

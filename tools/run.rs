@@ -11,7 +11,7 @@ use cbpf_common::engine::{self, Plan, Refused};
 use cbpf_common::grant::{self, NoGrant, ScopeRefused};
 use cbpf_common::options::Shared;
 use cbpf_common::out::{self, Column, Counts, Format, Mark, Out};
-use cbpf_common::owner::Viewer;
+use cbpf_common::owner::{Scope, Viewer};
 use cbpf_common::session::{Session, Woken};
 use cbpf_common::symbols::Symbols;
 use clap::ArgMatches;
@@ -45,6 +45,8 @@ impl std::error::Error for Usage {}
 pub struct Context {
     /// Who looks.
     pub viewer: Viewer,
+    /// Whose events there are.
+    pub scope: Scope,
     /// The options that all tools share.
     pub shared: Shared,
     /// Names of addresses.
@@ -61,7 +63,7 @@ impl Context {
         let viewer =
             Viewer { uid: 0, root: true, pidns: 0, level: 0, tgid: 0, init_userns: true, cgroup_root: None, uids };
         let shared = Shared::from_arg_matches(&matches).unwrap_or_else(|e| e.exit());
-        Self { viewer, shared, symbols: Symbols::default() }
+        Self { viewer, scope: Scope::User, shared, symbols: Symbols::default() }
     }
 
     /// A uid of the kernel as the viewer's user namespace numbers it.
@@ -204,12 +206,12 @@ impl Trace {
             plan.events();
         }
         tool.plan(&shared, &mut plan)?;
-        let grant = grant::negotiate(shared.scope, &shared.narrow())?;
+        let grant = grant::negotiate(&shared.request())?;
         // Before the first thread: it asks for the local time zone.
         let out = Out::stdout(if shared.json { Format::Json } else { Format::Text })?;
         let child = if shared.command.is_empty() { None } else { Some(Child::hold(&shared.command)?) };
         let loaded =
-            engine::load(&plan, &grant.owner, engine::Options { buffer: shared.buffer, verbose: shared.verbose })?;
+            engine::load(&plan, &grant.owner, engine::Options { buffer: shared.buffer, token: grant.token.as_ref() })?;
         if shared.verbose {
             eprintln!("cbpf: program set {} of {name}", loaded.set);
             loaded.passed_over.iter().for_each(|why| eprintln!("cbpf: passed over: {why}"));
@@ -231,7 +233,7 @@ impl Trace {
         Ok(Self {
             deadline: shared.duration.map(|d| Instant::now() + d),
             out,
-            context: Context { viewer: grant.viewer, shared, symbols: Symbols::default() },
+            context: Context { viewer: grant.viewer, scope: grant.scope, shared, symbols: Symbols::default() },
             session,
             child,
             stop,

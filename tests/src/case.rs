@@ -1,11 +1,14 @@
 //! The owner test: an owned process and a foreign one do the same known thing, and the tool's report must hold
 //! exactly what the owned one did. What is special to a tool is a [`Case`], in `cases/TOOL.rs`.
 
+use std::fs::{self, Permissions};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::fd::{AsRawFd as _, FromRawFd as _, IntoRawFd as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use nix::mount::{MsFlags, mount};
@@ -37,6 +40,20 @@ pub struct Work {
     pub who: String,
     /// How often to do the thing.
     pub count: u64,
+    /// Directory of the notes; an empty path for the foreign process.
+    pub notes: PathBuf,
+}
+
+impl Work {
+    /// Tells the check something that only this process knows. Nobody asks the foreign one.
+    pub fn note(&self, text: impl AsRef<[u8]>) -> Result<()> {
+        if self.notes.as_os_str().is_empty() {
+            return Ok(());
+        }
+        // As /proc numbers it: the viewer's number, even in a namespace below.
+        let pid = fs::read_link("/proc/self")?;
+        Ok(fs::write(self.notes.join(pid), text)?)
+    }
 }
 
 /// What the tool reported, and what was really done.
@@ -52,6 +69,8 @@ pub struct Report {
     pub seconds: f64,
     /// What the tool wrote to stderr.
     pub stderr: String,
+    /// Directory of the notes.
+    pub notes: PathBuf,
 }
 
 impl Report {
@@ -63,6 +82,11 @@ impl Report {
     /// Records of that `type` about the owned workloads.
     pub fn owned_of<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Value> {
         self.of(kind).filter(|r| r["pid"].as_u64().is_some_and(|pid| self.owned.contains(&pid)))
+    }
+
+    /// What an owned workload noted.
+    pub fn note(&self, pid: u64) -> Result<String> {
+        fs::read_to_string(self.notes.join(pid.to_string())).with_context(|| format!("no note of {pid}"))
     }
 
     /// How often all owned workloads together did their thing.
@@ -93,8 +117,8 @@ pub enum Outcome {
 pub fn user_scope(case: &Case) -> Result<Outcome> {
     // CAP_SYS_RESOURCE: before 5.11 maps count against RLIMIT_MEMLOCK.
     let caps = [&[CAP_BPF, CAP_PERFMON, CAP_SYS_RESOURCE], case.extra_caps].concat();
-    let own = || process::spawn(&mut work(case, "own")?, Some(OWN_UID), 0);
-    let foreign = || process::spawn(&mut work(case, "foreign")?, Some(FOREIGN_UID), 0)?.finish();
+    let own = |notes: &Path| process::spawn(&mut work(case, "own", notes)?, Some(OWN_UID), 0);
+    let foreign = || process::spawn(&mut work(case, "foreign", Path::new(""))?, Some(FOREIGN_UID), 0)?.finish();
     run(case, "user", Some((OWN_UID, caps)), &[&own], &foreign)
 }
 
@@ -113,7 +137,7 @@ pub fn container_scope(case: &Case) -> Result<Outcome> {
     for line in BufReader::new(ours).lines() {
         match line?.split_once(' ').unwrap_or_default() {
             ("go", _) => {
-                process::spawn(&mut work(case, "foreign")?, Some(OWN_UID), 0)?.finish()?;
+                process::spawn(&mut work(case, "foreign", Path::new(""))?, Some(OWN_UID), 0)?.finish()?;
                 answer.write_all(b"done\n")?;
             }
             ("passed", _) => {
@@ -134,8 +158,8 @@ pub fn container(case: &Case, fd: i32) -> Result<()> {
     let none = None::<&str>;
     mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)?;
     mount(Some("proc"), "/proc", Some("proc"), MsFlags::empty(), none)?;
-    let own = || process::spawn(&mut work(case, "own")?, Some(OWN_UID), 0);
-    let nested = || process::spawn(&mut work(case, "own")?, Some(FOREIGN_UID), libc::CLONE_NEWPID);
+    let own = |notes: &Path| process::spawn(&mut work(case, "own", notes)?, Some(OWN_UID), 0);
+    let nested = |notes: &Path| process::spawn(&mut work(case, "own", notes)?, Some(FOREIGN_UID), libc::CLONE_NEWPID);
     let (mut ask, answer) = (outside.try_clone()?, outside.try_clone()?);
     let foreign = || {
         (&ask).write_all(b"go \n")?;
@@ -156,14 +180,34 @@ pub fn container(case: &Case, fd: i32) -> Result<()> {
 }
 
 /// The command of a workload.
-fn work(case: &Case, who: &str) -> Result<Command> {
+fn work(case: &Case, who: &str, notes: &Path) -> Result<Command> {
     let mut command = Command::new(process::own_exe()?);
-    command.args(["work", case.tool, who, &case.count.to_string()]);
+    command.args(["work", case.tool, who, &case.count.to_string()]).arg(notes);
     Ok(command)
 }
 
+/// A directory into which every uid may write, for as long as this lives.
+struct Notes(PathBuf);
+
+impl Notes {
+    fn new() -> Result<Self> {
+        // Not by pid: that is 1 in every container.
+        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_nanos();
+        let path = std::env::temp_dir().join(format!("cbpf-notes-{now}"));
+        fs::create_dir(&path)?;
+        fs::set_permissions(&path, Permissions::from_mode(0o777))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Notes {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
 /// Starts a process that owns something.
-type Spawn<'a> = &'a dyn Fn() -> Result<process::Child>;
+type Spawn<'a> = &'a dyn Fn(&Path) -> Result<process::Child>;
 
 fn run(
     case: &Case,
@@ -182,13 +226,14 @@ fn run(
         Err((Some(4), stderr)) => return Ok(Outcome::NotHere(stderr)),
         Err((status, stderr)) => bail!("{} ended before it began (exit status {status:?}): {stderr}", case.tool),
     };
+    let notes = Notes::new()?;
     let begin = Instant::now();
-    let children = own.iter().map(|spawn| spawn()).collect::<Result<Vec<_>>>()?;
+    let children = own.iter().map(|spawn| spawn(&notes.0)).collect::<Result<Vec<_>>>()?;
     let foreign_pid = foreign()?;
     let owned = children.into_iter().map(process::Child::finish).collect::<Result<_>>()?;
     let seconds = begin.elapsed().as_secs_f64();
     let (records, stderr) = running.stop()?;
-    let report = Report { records, count: case.count, owned, seconds, stderr };
+    let report = Report { records, count: case.count, owned, seconds, stderr, notes: notes.0.clone() };
     nothing_foreign(&report, foreign_pid, scope == "user")
         .and_then(|()| sums_add_up(&report))
         .and_then(|()| (case.check)(&report))

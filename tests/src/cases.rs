@@ -13,6 +13,7 @@ macro_rules! cases {
 cases! {
     biolatency,
     execsnoop,
+    gethostlatency,
     offcputime,
     opensnoop,
     runqlat,

@@ -22,7 +22,7 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     let result = match words[..] {
-        ["work", tool, who, count] => work(tool, who, count),
+        ["work", tool, who, count, notes] => work(tool, who, count, notes),
         ["container", tool, fd] => find(tool).and_then(|case| case::container(case, fd.parse()?)),
         ["loop", count] => count.parse().map_err(Into::into).and_then(loss::open_loop),
         ["hostile"] => hostile::open_names(),
@@ -44,11 +44,11 @@ fn find(tool: &str) -> Result<&'static Case> {
     CASES.iter().copied().find(|case| case.tool == tool).with_context(|| format!("no case for {tool}"))
 }
 
-fn work(tool: &str, who: &str, count: &str) -> Result<()> {
+fn work(tool: &str, who: &str, count: &str, notes: &str) -> Result<()> {
     let name = CString::new(format!("wk-{who}"))?;
     // SAFETY: the name is a C string; the kernel copies 16 bytes of it.
     unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };
-    (find(tool)?.work)(&Work { who: who.into(), count: count.parse()? })
+    (find(tool)?.work)(&Work { who: who.into(), count: count.parse()?, notes: notes.into() })
 }
 
 /// What the table says of a tool on a kernel: works, or why not.

@@ -1,4 +1,5 @@
-//! Runs the suite on the kernel ladder: `cbpf-ladder [RUNG] [FILTER]`.
+//! Runs the suite on the kernel ladder: `cbpf-ladder [RUNG] [FILTER]`; or, to look into something, one command on one
+//! rung: `cbpf-ladder RUNG -- COMMAND`.
 //!
 //! Wants `cbpf`, `cbpf-suite` and `guest-init` beside itself. A rung that cannot be had is an error where `CI` is set
 //! and a counted skip elsewhere.
@@ -6,7 +7,7 @@
 #[path = "../ladder.rs"]
 mod ladder;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -21,6 +22,17 @@ const TIMEOUT: Duration = Duration::from_secs(15 * 60);
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
+    if let [name, dashes, command @ ..] = &args[..]
+        && dashes == "--"
+    {
+        return match try_out(name, command) {
+            Ok(status) => ExitCode::from(status as u8),
+            Err(e) => {
+                eprintln!("cbpf-ladder: {e:#}");
+                ExitCode::FAILURE
+            }
+        };
+    }
     let mut sums = [0u32; 3];
     for rung in RUNGS.iter().filter(|rung| args.first().is_none_or(|name| name == rung.name)) {
         match climb(*rung, args.get(1)) {
@@ -39,6 +51,19 @@ fn main() -> ExitCode {
     if sums[1] == 0 && sums[0] > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+/// Runs a command, given by its path here, in a guest.
+fn try_out(name: &str, command: &[String]) -> Result<i32> {
+    let rung = RUNGS.iter().find(|rung| rung.name == name).with_context(|| format!("no rung {name}"))?;
+    let kernel = fetch(*rung, &cache())?;
+    let outcome = boot(&kernel, &image(&kernel)?, command, TIMEOUT)?;
+    print!("{}", outcome.output);
+    Ok(outcome.status)
+}
+
+fn cache() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../build/kernels")
+}
+
 /// A kernel that could not be fetched.
 #[derive(Debug)]
 struct Absent;
@@ -49,11 +74,12 @@ impl std::fmt::Display for Absent {
 }
 
 fn climb(rung: Rung, filter: Option<&String>) -> Result<[u32; 3]> {
-    let cache = Path::new(env!("CARGO_MANIFEST_DIR")).join("../build/kernels");
-    let kernel = fetch(rung, &cache).context(Absent)?;
-    let image = image(&kernel)?;
+    let kernel = fetch(rung, &cache()).context(Absent)?;
+    let mut image = image(&kernel)?;
     let suite = here()?.join("cbpf-suite").display().to_string();
-    let argv = [vec![suite, rung.name.into()], filter.into_iter().cloned().collect()].concat();
+    image.add_program(Path::new("/usr/bin/env"))?;
+    let env = ["/usr/bin/env".into(), format!("CBPF={}", cbpf()?.display())];
+    let argv = [env.to_vec(), vec![suite, rung.name.into()], filter.into_iter().cloned().collect()].concat();
     let outcome = boot(&kernel, &image, &argv, TIMEOUT)?;
     print!("{}", outcome.output);
     println!("{}: {} booted in {:.0} s", rung.name, outcome.kernel_release, outcome.boot_seconds);
@@ -68,15 +94,21 @@ fn counts(line: &str) -> Option<[u32; 3]> {
     Some([numbers.next()??, numbers.next()??, numbers.next()??])
 }
 
-fn here() -> Result<std::path::PathBuf> {
+fn here() -> Result<PathBuf> {
     Ok(std::env::current_exe()?.parent().context("no folder")?.into())
+}
+
+/// The tool under test, as the suite finds it.
+fn cbpf() -> Result<PathBuf> {
+    std::env::var_os("CBPF").map_or_else(|| Ok(here()?.join("cbpf")), |path| Ok(path.into()))
 }
 
 fn image(kernel: &Kernel) -> Result<Image> {
     let here = here()?;
     let mut image = Image::new(&here.join("guest-init"))?;
-    image.add_program(&here.join("cbpf"))?;
+    image.add_program(&cbpf()?)?;
     image.add_program(&here.join("cbpf-suite"))?;
+    image.add_program(Path::new("/bin/true"))?; // which workloads start
     image.add_file(
         "/etc/passwd",
         0o644,

@@ -1,7 +1,6 @@
 //! Processes that sleep and are woken on one CPU, and the kernel's own account of how often and how long they waited.
 
-use std::fs::{self, File};
-use std::io::Write as _;
+use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,31 +15,23 @@ pub const CASE: Case = Case { tool: "runqlat", args: &["-P"], count: 500, work, 
 /// Before it runs under its uid and after it has asked the kernel, a process may wait a few times more.
 const SLACK: u64 = 50;
 
-fn note(pid: &str) -> String {
-    format!("/tmp/cbpf-runqlat-{pid}")
-}
-
 fn work(w: &Work) -> Result<()> {
     // All on one CPU, so that they wait for each other.
     let mut first = CpuSet::new();
     first.set(0)?;
     sched_setaffinity(Pid::from_raw(0), &first)?;
-    // As /proc numbers it: the viewer's number, even from a namespace below.
-    let pid = fs::read_link("/proc/self")?;
-    let mut file = File::create(note(&pid.to_string_lossy()))?;
     for _ in 0..w.count {
         thread::sleep(Duration::from_micros(200));
         let begin = Instant::now();
         while begin.elapsed() < Duration::from_micros(200) {}
     }
-    file.write_all(&fs::read("/proc/self/schedstat")?)?;
-    Ok(())
+    w.note(fs::read("/proc/self/schedstat")?)
 }
 
 fn check(report: &Report) -> Result<()> {
     ensure!(report.of("histogram").count() >= report.owned.len(), "histograms are missing");
     for pid in &report.owned {
-        let schedstat = fs::read_to_string(note(&pid.to_string()))?;
+        let schedstat = report.note(*pid)?;
         let mut numbers = schedstat.split_whitespace().skip(1).map(str::parse::<u64>);
         let (Some(Ok(nanoseconds)), Some(Ok(times))) = (numbers.next(), numbers.next()) else {
             anyhow::bail!("{schedstat}");
