@@ -12,6 +12,7 @@ macro_rules! tools {
             gethostlatency: stream,
             opensnoop: stream,
             runqlat: report,
+            runqlen: report,
             syscount: report,
             tcpconnlat: stream,
         }

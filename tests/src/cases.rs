@@ -17,6 +17,7 @@ cases! {
     offcputime,
     opensnoop,
     runqlat,
+    runqlen,
     syscount,
     tcpconnlat,
 }
