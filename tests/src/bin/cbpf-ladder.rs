@@ -107,6 +107,7 @@ fn image(kernel: &Kernel) -> Result<Image> {
     let here = here()?;
     let mut image = Image::new(&here.join("guest-init"))?;
     image.add_program(&cbpf()?)?;
+    image.add_program(&cbpf()?.with_file_name("cbpfd"))?;
     image.add_program(&here.join("cbpf-suite"))?;
     // What workloads start, and what makes the disk.
     for program in ["/bin/true", "/usr/sbin/mke2fs"] {
