@@ -3,17 +3,18 @@
 //!
 //! Environment: `CBPF_CLANG` names the compiler; without it the newest of clang-19 … clang-14, clang is taken.
 
-#[path = "check.rs"]
+mod audit;
 #[allow(dead_code)] // the library uses the rest
 mod check;
+#[allow(dead_code)] // the tests use the rest
+mod compile;
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Mutex;
 use std::time::SystemTime;
 use std::{env, fs, thread};
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, anyhow};
 use libbpf_cargo::SkeletonBuilder;
 
 fn main() -> Result<()> {
@@ -24,7 +25,19 @@ fn main() -> Result<()> {
     println!("cargo:rerun-if-env-changed=CBPF_CLANG");
 
     let tools = sources(&dir)?;
-    let clang = clang()?;
+    for entry in fs::read_dir(&dir)? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if name.ends_with(".h") {
+            audit::source(&name, &fs::read_to_string(dir.join(&name))?)?;
+        }
+    }
+    let clang = compile::clang()?;
+    // What another compiler made is not up to date.
+    let stamp = out.join("compiler");
+    let version = compile::version(&clang).with_context(|| format!("{} does not run", clang.display()))?;
+    if fs::read_to_string(&stamp).unwrap_or_default() != version {
+        fs::write(&stamp, version)?;
+    }
     let jobs: Mutex<Vec<&String>> = Mutex::new(tools.iter().collect());
     let workers = thread::available_parallelism().map_or(1, usize::from);
     thread::scope(|scope| {
@@ -33,7 +46,7 @@ fn main() -> Result<()> {
                 let Some(name) = jobs.lock().map_err(|_| anyhow!("a compile thread died"))?.pop() else {
                     return Ok(());
                 };
-                compile(&dir, &out, &clang, name)?;
+                make(&dir, &out, &clang, name)?;
             }
         };
         let threads: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
@@ -58,55 +71,24 @@ fn sources(dir: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-fn clang() -> Result<PathBuf> {
-    if let Some(clang) = env::var_os("CBPF_CLANG") {
-        return Ok(clang.into());
-    }
-    let versioned = (14..=19).rev().map(|v| format!("clang-{v}"));
-    for name in versioned.chain(["clang".into()]) {
-        if Command::new(&name).arg("--version").output().is_ok_and(|o| o.status.success()) {
-            return Ok(name.into());
-        }
-    }
-    bail!("no clang: install clang-19 (14 or newer will do), or name one in CBPF_CLANG")
-}
-
-fn args(dir: &Path) -> Vec<String> {
-    vec![
-        "-Wall".into(),
-        "-Werror".into(),
-        // What compatible kernels pass as extra arguments to a macro's body is not always used.
-        "-Wno-unused-function".into(),
-        format!("-I{}", dir.display()),
-        format!("-ffile-prefix-map={}=bpf", dir.display()),
-    ]
-}
-
 /// Compiles one tool, unless its object is newer than all it was made from, and checks the object.
-fn compile(dir: &Path, out: &Path, clang: &Path, name: &str) -> Result<()> {
-    let source = dir.join(format!("{name}.bpf.c"));
+fn make(dir: &Path, out: &Path, clang: &Path, name: &str) -> Result<()> {
     let object = out.join(format!("{name}.bpf.o"));
     let deps = out.join(format!("{name}.d"));
-    if up_to_date(&object, &deps, &dir.join("build.rs")).unwrap_or(false) {
+    if up_to_date(&object, &deps, dir, &out.join("compiler")).unwrap_or(false) {
         return Ok(());
     }
-    let mut args = args(dir);
-    args.extend(["-include", "cbpf.bpf.h", "-MMD", "-MF"].map(String::from));
-    args.push(deps.display().to_string());
-    let made = SkeletonBuilder::new().source(&source).obj(&object).clang(clang).clang_args(args).build();
-    let checked = made.map_err(|e| anyhow!("{e:#}")).and_then(|()| Ok(check::object(&fs::read(&object)?)?));
-    if checked.is_err() && object.exists() {
-        fs::remove_file(&object)?; // or the next build would take it for a good one
-    }
-    checked.with_context(|| source.display().to_string())
+    let extra = ["-MMD".into(), "-MF".into(), deps.display().to_string()];
+    compile::tool(dir, &dir.join(format!("{name}.bpf.c")), &object, clang, &extra)
 }
 
-fn up_to_date(object: &Path, deps: &Path, script: &Path) -> Result<bool> {
+fn up_to_date(object: &Path, deps: &Path, dir: &Path, compiler: &Path) -> Result<bool> {
     let modified = |p: &Path| -> Result<SystemTime> { Ok(fs::metadata(p)?.modified()?) };
     let made = modified(object)?;
     let deps = fs::read_to_string(deps)?.replace("\\\n", " ");
     let (_, deps) = deps.split_once(": ").context("no rule")?;
-    for dep in deps.split_whitespace().map(Path::new).chain([script, &script.with_file_name("check.rs")]) {
+    let ours = ["audit.rs", "build.rs", "check.rs", "compile.rs"].map(|name| dir.join(name));
+    for dep in deps.split_whitespace().map(Path::new).chain(ours.iter().map(PathBuf::as_path)).chain([compiler]) {
         // libbpf's own headers are unpacked anew each time, so they are gone; they change with Cargo.lock only.
         if dep.exists() && modified(dep)? >= made {
             return Ok(false);
@@ -161,7 +143,7 @@ fn events(dir: &Path, out: &Path, clang: &Path) -> Result<()> {
     SkeletonBuilder::new()
         .source(&source)
         .clang(clang)
-        .clang_args(args(dir))
+        .clang_args(compile::flags(dir))
         .build_and_generate(&skeleton)
         .map_err(|e| anyhow!("event layouts: {e:#}"))?;
     // Of the skeleton only the types are wanted.

@@ -2,19 +2,23 @@
 //! that this kernel takes, and attaches it.
 
 use std::collections::BTreeSet;
+use std::ffi::CString;
 use std::fmt;
 use std::fs::File;
-use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, FromRawFd as _, IntoRawFd as _, OwnedFd, RawFd};
+use std::ptr::NonNull;
 use std::sync::Mutex;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use cbpf_bpf::events::{cbpf_counts, cbpf_owner, cbpf_scope, viewer_info};
 use cbpf_bpf::{Object, Program, Subject};
 use libbpf_rs::{
-    Link, MapCore as _, MapFlags, MapType, ObjectBuilder, OpenObject, PrintLevel, ProgramInput, UprobeMultiOpts,
+    AsRawLibbpf as _, Link, MapCore as _, MapFlags, MapType, OpenObject, PrintLevel, ProgramInput, UprobeMultiOpts,
     UprobeOpts,
 };
 use plain::Plain;
+
+use crate::token::{self, Masks, Token};
 
 /// What a tool asks of the engine: an object, how its knobs stand, and what to attach to. Typed and bounded, so
 /// that whoever has the privilege can check it.
@@ -23,6 +27,7 @@ pub struct Plan {
     object: &'static Object,
     knobs: Vec<(&'static str, Vec<u8>)>,
     entries: Vec<(&'static str, u32)>,
+    depths: Vec<(&'static str, u32)>,
     functions: Vec<UserFunctions>,
     sample: Option<Sample>,
     events: bool,
@@ -77,7 +82,15 @@ impl Plan {
     /// A plan for the tool of that name.
     pub fn new(tool: &str) -> Result<Self> {
         let object = cbpf_bpf::object(tool).with_context(|| format!("no object for {tool}"))?;
-        Ok(Self { object, knobs: Vec::new(), entries: Vec::new(), functions: Vec::new(), sample: None, events: false })
+        Ok(Self {
+            object,
+            knobs: Vec::new(),
+            entries: Vec::new(),
+            depths: Vec::new(),
+            functions: Vec::new(),
+            sample: None,
+            events: false,
+        })
     }
 
     /// Sets a knob. Its name and size are checked against the object's BTF when that is opened.
@@ -89,6 +102,12 @@ impl Plan {
     /// Sizes a map that the tool's options size.
     pub fn entries(&mut self, map: &'static str, entries: u32) -> &mut Self {
         self.entries.push((map, entries));
+        self
+    }
+
+    /// Limits the stacks of a stack map to so many frames.
+    pub fn depth(&mut self, map: &'static str, frames: u32) -> &mut Self {
+        self.depths.push((map, frames));
         self
     }
 
@@ -136,7 +155,6 @@ impl std::error::Error for Refused {}
 pub struct Loaded {
     object: libbpf_rs::Object,
     links: Vec<Link>,
-    _perf: Vec<OwnedFd>,
     events: bool,
     /// Number of the set that was taken.
     pub set: u32,
@@ -146,11 +164,11 @@ pub struct Loaded {
 
 /// How a tool is loaded, beyond what it asks for itself.
 #[derive(Clone, Copy, Debug)]
-pub struct Options {
+pub struct Options<'a> {
     /// Size of the ring, bytes.
     pub buffer: u32,
-    /// Print what libbpf and the verifier say, to stderr.
-    pub verbose: bool,
+    /// What carries the permission, if the caller's own capabilities do not.
+    pub token: Option<&'a Token>,
 }
 
 /// What libbpf complained about last. Its messages name the cause better than the errno that it returns.
@@ -191,10 +209,10 @@ pub fn possible_cpus() -> Result<u32> {
 
 /// Loads and attaches the first set of the plan's programs that this kernel takes. A [`Refused`] in the error's
 /// chain says that none was.
-pub fn load(plan: &Plan, owner: &cbpf_owner, options: Options) -> Result<Loaded> {
+pub fn load(plan: &Plan, owner: &cbpf_owner, options: Options<'_>) -> Result<Loaded> {
     ensure!(owner.scope != cbpf_scope::CBPF_NOBODY.0, "the ownership record is empty");
     let tool = plan.object.name;
-    let open = open(plan.object)?;
+    let open = open(plan.object, options.token)?;
     let programs = cbpf_bpf::programs(&open)?;
     drop(open);
     let sets: BTreeSet<u32> = programs.iter().flat_map(|p| p.sets.iter().copied()).collect();
@@ -223,14 +241,64 @@ impl fmt::Display for BadPlan {
 }
 impl std::error::Error for BadPlan {}
 
-fn open(object: &Object) -> Result<OpenObject> {
-    ObjectBuilder::default()
-        .name(object.name)?
-        .open_memory(object.bytes)
-        .with_context(|| format!("cannot open the object of {}", object.name))
+/// Opens an object. Every bpf() call that libbpf makes for it, its feature probes too, carries the token; without one
+/// an empty path keeps libbpf from looking for a token on its own.
+fn open(object: &Object, token: Option<&Token>) -> Result<OpenObject> {
+    let name = CString::new(object.name)?;
+    let opts = libbpf_sys::bpf_object_open_opts {
+        sz: size_of::<libbpf_sys::bpf_object_open_opts>() as _,
+        object_name: name.as_ptr(),
+        bpf_token_path: token.map_or(c"", |token| &token.path).as_ptr(),
+        ..Default::default()
+    };
+    // SAFETY: the image and the strings live through the call; libbpf copies what it keeps.
+    let raw = unsafe { libbpf_sys::bpf_object__open_mem(object.bytes.as_ptr().cast(), object.bytes.len() as _, &opts) };
+    let raw = NonNull::new(raw)
+        .with_context(|| format!("cannot open the object of {}: {}", object.name, std::io::Error::last_os_error()))?;
+    // SAFETY: just opened, and nobody else's.
+    Ok(unsafe { OpenObject::from_ptr(raw) })
 }
 
-fn load_set(plan: &Plan, owner: &cbpf_owner, options: Options, programs: &[Program], set: u32) -> Result<Loaded> {
+/// What a token must allow for the programs and maps of an opened object that are to be loaded.
+pub fn needs(object: &OpenObject) -> Masks {
+    let bit = |n: u32| 1u64.checked_shl(n).unwrap_or(0);
+    // libbpf tries itself out on a socket filter and loads BTF and constants for everything.
+    let mut needs = Masks {
+        cmds: bit(libbpf_sys::BPF_MAP_CREATE) | bit(libbpf_sys::BPF_PROG_LOAD) | bit(libbpf_sys::BPF_BTF_LOAD),
+        maps: bit(libbpf_sys::BPF_MAP_TYPE_ARRAY),
+        progs: bit(libbpf_sys::BPF_PROG_TYPE_SOCKET_FILTER),
+        attachs: bit(0),
+    };
+    for program in object.progs().filter(|p| p.autoload()) {
+        // SAFETY: the program belongs to the open object.
+        let attach = unsafe { libbpf_sys::bpf_program__expected_attach_type(program.as_libbpf_object().as_ptr()) };
+        needs.progs |= bit(program.prog_type() as u32);
+        needs.attachs |= bit(attach);
+    }
+    for map in object.maps().filter(|m| m.autocreate()) {
+        needs.maps |= bit(map.map_type() as u32);
+    }
+    needs
+}
+
+/// What a token must allow for a tool, whichever of its sets is taken, and for its user's identity.
+pub fn tool_needs(tool: &str) -> Result<Masks> {
+    let mut all = Masks::default();
+    for name in [tool, "viewer"] {
+        let mut object = open(cbpf_bpf::object(name).with_context(|| format!("no tool {name}"))?, None)?;
+        // A token never gives the scope that these are for.
+        let host: Vec<String> =
+            cbpf_bpf::programs(&object)?.into_iter().filter(|p| p.subject == Subject::Host).map(|p| p.name).collect();
+        for mut program in object.progs_mut() {
+            let keep = host.iter().all(|name| program.name() != &**name);
+            program.set_autoload(keep);
+        }
+        all = all.with(&needs(&object));
+    }
+    Ok(all)
+}
+
+fn load_set(plan: &Plan, owner: &cbpf_owner, options: Options<'_>, programs: &[Program], set: u32) -> Result<Loaded> {
     let host = owner.scope == cbpf_scope::CBPF_HOST.0;
     let wanted = |p: &Program| {
         (p.sets.is_empty() || p.sets.contains(&set))
@@ -248,12 +316,17 @@ fn load_set(plan: &Plan, owner: &cbpf_owner, options: Options, programs: &[Progr
         "it has a meaning for the whole machine only (--scope host)"
     );
 
-    let mut object = open(plan.object)?;
+    let mut object = open(plan.object, options.token)?;
     write_data(plan, owner, &mut object)?;
     size_maps(plan, owner, options, &mut object)?;
     for mut program in object.progs_mut() {
         let name = program.name().to_string_lossy().into_owned();
         program.set_autoload(wanted.iter().any(|p| p.name == name));
+    }
+    if let Some(token) = options.token {
+        let lacks = token.allows.lacks(&needs(&object));
+        let lacks = lacks.options();
+        ensure!(lacks.is_empty(), "{} lacks {}", token::display(token), lacks.join(" "));
     }
     COMPLAINTS.lock().map(|mut kept| kept.clear()).ok();
     let object = object.load().map_err(|e| match complaint() {
@@ -261,8 +334,7 @@ fn load_set(plan: &Plan, owner: &cbpf_owner, options: Options, programs: &[Progr
         None => anyhow::anyhow!("cannot load: {e}"),
     })?;
 
-    let mut loaded =
-        Loaded { object, links: Vec::new(), _perf: Vec::new(), events: plan.events, set, passed_over: Vec::new() };
+    let mut loaded = Loaded { object, links: Vec::new(), events: plan.events, set, passed_over: Vec::new() };
     // The family's own programs last: a process is forgotten after the tool has seen it end.
     let (family, own): (Vec<&Program>, Vec<&Program>) = wanted.into_iter().partition(|p| p.subject == Subject::Family);
     for program in own.into_iter().chain(family) {
@@ -314,7 +386,7 @@ fn write_data(plan: &Plan, owner: &cbpf_owner, object: &mut OpenObject) -> Resul
     Ok(())
 }
 
-fn size_maps(plan: &Plan, owner: &cbpf_owner, options: Options, object: &mut OpenObject) -> Result<()> {
+fn size_maps(plan: &Plan, owner: &cbpf_owner, options: Options<'_>, object: &mut OpenObject) -> Result<()> {
     for mut map in object.maps_mut() {
         let name = map.name().to_string_lossy().into_owned();
         match &*name {
@@ -322,9 +394,13 @@ fn size_maps(plan: &Plan, owner: &cbpf_owner, options: Options, object: &mut Ope
             "events" | "scratch_space" => map.set_autocreate(plan.events)?,
             "counts" => map.set_max_entries(possible_cpus()?)?,
             "family" => map.set_autocreate(owner.family != 0)?,
+            "period" => map.set_autocreate(plan.is_set("with_max"))?,
             _ => {
                 if let Some((_, entries)) = plan.entries.iter().find(|(of, _)| *of == name) {
                     map.set_max_entries(*entries)?;
+                }
+                if let Some((_, frames)) = plan.depths.iter().find(|(of, _)| *of == name) {
+                    map.set_value_size(frames * size_of::<u64>() as u32)?;
                 }
             }
         }
@@ -337,7 +413,6 @@ impl Loaded {
         let prog =
             self.object.progs_mut().find(|p| p.name() == &*program.name).context("the program was not loaded")?;
         let mut links = Vec::new();
-        let mut perf = Vec::new();
         match program.section.split('/').next().unwrap_or_default() {
             kind @ ("uprobe.multi" | "uretprobe.multi") => {
                 for functions in &plan.functions {
@@ -362,21 +437,20 @@ impl Loaded {
                 for cpu in online_cpus()? {
                     let event = perf_event(sample, cpu)?;
                     links.push(prog.attach_perf_event(event.as_raw_fd())?);
-                    perf.push(event);
+                    // From here on it is the link's, which closes it.
+                    let _ = event.into_raw_fd();
                 }
             }
             _ => links.push(prog.attach()?),
         }
         ensure!(!links.is_empty(), "nothing to attach to");
         self.links.extend(links);
-        self._perf.extend(perf);
         Ok(())
     }
 
     /// Detaches everything: from here on nothing is counted any more.
     pub fn detach(&mut self) {
         self.links.clear();
-        self._perf.clear();
     }
 
     /// The ring of events, where the plan has asked for one.
@@ -446,6 +520,15 @@ impl Loaded {
         map.update(&pid.to_ne_bytes(), &[1], MapFlags::ANY).context("cannot trace the command")
     }
 
+    /// Ends the period that maxima are kept for, and returns its number.
+    pub fn next_period(&self) -> Result<u64> {
+        let map = self.object.maps().find(|m| m.name() == "period").context("no maxima are kept")?;
+        let zero = 0u32.to_ne_bytes();
+        let now = map.lookup(&zero, MapFlags::ANY)?.and_then(|v| v.try_into().ok()).map_or(0, u64::from_ne_bytes);
+        map.update(&zero, &(now + 1).to_ne_bytes(), MapFlags::ANY)?;
+        Ok(now)
+    }
+
     /// How many instructions the verifier looked at, for each loaded program: its cost.
     pub fn verified_insns(&self) -> Result<Vec<(String, u32)>> {
         self.object
@@ -506,8 +589,8 @@ fn perf_event(sample: Sample, cpu: i32) -> Result<OwnedFd> {
 }
 
 /// Asks the kernel what this process is; see `bpf/viewer.bpf.c`.
-pub fn describe_caller() -> Result<viewer_info> {
-    let mut object = open(cbpf_bpf::object("viewer").context("no object for viewer")?)?;
+pub fn describe_caller(token: Option<&Token>) -> Result<viewer_info> {
+    let mut object = open(cbpf_bpf::object("viewer").context("no object for viewer")?, token)?;
     ensure!(
         cbpf_bpf::programs(&object)?.iter().any(|p| p.subject == Subject::Viewer),
         "no program describes the caller"

@@ -3,10 +3,12 @@
 
 pub mod delta;
 pub mod engine;
+pub mod fds;
 pub mod grant;
 pub mod owner;
 pub mod ring;
 pub mod session;
+pub mod token;
 
 #[cfg(feature = "report")]
 pub mod functions;
@@ -14,3 +16,5 @@ pub mod functions;
 pub mod options;
 #[cfg(feature = "report")]
 pub mod out;
+#[cfg(feature = "report")]
+pub mod symbols;
