@@ -8,8 +8,8 @@ macro_rules! tools {
         $then! {
             biolatency: report,
             execsnoop: stream,
-            offcputime: report,
             gethostlatency: stream,
+            offcputime: report,
             opensnoop: stream,
             runqlat: report,
             runqlen: report,
