@@ -281,6 +281,23 @@ pub fn needs(object: &OpenObject) -> Masks {
     needs
 }
 
+/// What a token must allow for a tool, whichever of its sets is taken, and for its user's identity.
+pub fn tool_needs(tool: &str) -> Result<Masks> {
+    let mut all = Masks::default();
+    for name in [tool, "viewer"] {
+        let mut object = open(cbpf_bpf::object(name).with_context(|| format!("no tool {name}"))?, None)?;
+        // A token never gives the scope that these are for.
+        let host: Vec<String> =
+            cbpf_bpf::programs(&object)?.into_iter().filter(|p| p.subject == Subject::Host).map(|p| p.name).collect();
+        for mut program in object.progs_mut() {
+            let keep = host.iter().all(|name| program.name() != &**name);
+            program.set_autoload(keep);
+        }
+        all = all.with(&needs(&object));
+    }
+    Ok(all)
+}
+
 fn load_set(plan: &Plan, owner: &cbpf_owner, options: Options<'_>, programs: &[Program], set: u32) -> Result<Loaded> {
     let host = owner.scope == cbpf_scope::CBPF_HOST.0;
     let wanted = |p: &Program| {
@@ -377,6 +394,7 @@ fn size_maps(plan: &Plan, owner: &cbpf_owner, options: Options<'_>, object: &mut
             "events" | "scratch_space" => map.set_autocreate(plan.events)?,
             "counts" => map.set_max_entries(possible_cpus()?)?,
             "family" => map.set_autocreate(owner.family != 0)?,
+            "period" => map.set_autocreate(plan.is_set("with_max"))?,
             _ => {
                 if let Some((_, entries)) = plan.entries.iter().find(|(of, _)| *of == name) {
                     map.set_max_entries(*entries)?;
@@ -500,6 +518,15 @@ impl Loaded {
     pub fn adopt(&self, pid: u32) -> Result<()> {
         let map = self.object.maps().find(|m| m.name() == "family").context("no family is traced")?;
         map.update(&pid.to_ne_bytes(), &[1], MapFlags::ANY).context("cannot trace the command")
+    }
+
+    /// Ends the period that maxima are kept for, and returns its number.
+    pub fn next_period(&self) -> Result<u64> {
+        let map = self.object.maps().find(|m| m.name() == "period").context("no maxima are kept")?;
+        let zero = 0u32.to_ne_bytes();
+        let now = map.lookup(&zero, MapFlags::ANY)?.and_then(|v| v.try_into().ok()).map_or(0, u64::from_ne_bytes);
+        map.update(&zero, &(now + 1).to_ne_bytes(), MapFlags::ANY)?;
+        Ok(now)
     }
 
     /// How many instructions the verifier looked at, for each loaded program: its cost.

@@ -3,6 +3,7 @@
 
 pub mod delta;
 pub mod engine;
+pub mod fds;
 pub mod grant;
 pub mod owner;
 pub mod ring;

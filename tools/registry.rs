@@ -9,6 +9,7 @@ macro_rules! tools {
             biolatency: report,
             execsnoop: stream,
             gethostlatency: stream,
+            hardirqs: report,
             offcputime: report,
             opensnoop: stream,
             runqlat: report,

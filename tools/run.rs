@@ -112,7 +112,7 @@ pub fn stream<T: Stream>(name: &'static str, matches: &ArgMatches) -> Result<Sta
     let mut trace = Trace::start(name, &tool, matches, true)?;
     let columns = tool.columns();
     let mut seen = Seen::default();
-    let result = trace.open_output(&columns).and_then(|()| {
+    let result = trace.open_output(None, &columns).and_then(|()| {
         loop {
             trace.show::<T>(&tool, &columns, &mut seen)?;
             if trace.wait(None)? == Next::End {
@@ -136,7 +136,8 @@ pub fn report<T: Report>(name: &'static str, matches: &ArgMatches) -> Result<Sta
     let mut state = T::State::default();
     let mut shown = 0;
     let mut next = interval.map(|i| Instant::now() + i);
-    let result = trace.open_output(&[]).and_then(|()| {
+    let heading = tool.heading(&trace.context);
+    let result = trace.open_output(heading, &[]).and_then(|()| {
         loop {
             let end = loop {
                 let tick = T::TICK.map(|t| Instant::now() + t);
@@ -245,8 +246,11 @@ impl Trace {
 
     /// Prints what stands above the first row, and lets the command run: who sees the header knows that from now on
     /// everything is traced.
-    fn open_output(&mut self, columns: &[Column]) -> Result<()> {
+    fn open_output(&mut self, heading: Option<&str>, columns: &[Column]) -> Result<()> {
         self.out.start(self.name, self.grant.0, self.grant.1)?;
+        if let Some(heading) = heading {
+            self.out.line(heading)?;
+        }
         if !columns.is_empty() {
             self.out.header(columns)?;
         }

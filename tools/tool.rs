@@ -51,6 +51,10 @@ pub trait Stream: Tool {
 pub trait Report: Tool {
     /// How often, and how many times; `None`: once, at the end.
     fn interval(&self) -> (Option<Duration>, Option<u64>);
+    /// A line above everything that says what is shown, where the numbers do not.
+    fn heading(&self, _: &Context) -> Option<&'static str> {
+        None
+    }
     /// State between two reports.
     type State: Default;
     /// How often to call [`Report::tick`], if at all.

@@ -14,6 +14,7 @@ cases! {
     biolatency,
     execsnoop,
     gethostlatency,
+    hardirqs,
     offcputime,
     opensnoop,
     runqlat,
