@@ -58,8 +58,21 @@ const LOOKING: &[u32] = &[
 
 /// Kinds of programs whose result changes nothing in the kernel: the part of the section before the `/`.
 const TRACING: &[&str] = &[
-    "tp_btf", "raw_tp", "tp", "fentry", "fexit", "kprobe", "kretprobe", "kprobe.multi", "kretprobe.multi", "uprobe",
-    "uretprobe", "uprobe.multi", "uretprobe.multi", "perf_event", "iter",
+    "tp_btf",
+    "raw_tp",
+    "tp",
+    "fentry",
+    "fexit",
+    "kprobe",
+    "kretprobe",
+    "kprobe.multi",
+    "kretprobe.multi",
+    "uprobe",
+    "uretprobe",
+    "uprobe.multi",
+    "uretprobe.multi",
+    "perf_event",
+    "iter",
 ];
 
 /// Where `current` is whoever happened to run, and so nobody's event is its: beginnings of a section.
@@ -165,7 +178,10 @@ fn code(bytes: &[u8]) -> Result<()> {
                 continue;
             }
             let place = lines.at(name, index * 8);
-            ensure!(registers >> 4 == 0, "{place}: a call of a subprogram or a kernel function; all code must be inlined");
+            ensure!(
+                registers >> 4 == 0,
+                "{place}: a call of a subprogram or a kernel function; all code must be inlined"
+            );
             let helper = insn.last_chunk().map_or(0, |imm| u32::from_le_bytes(*imm));
             if LETTING_OUT.contains(&helper) {
                 let file = Path::new(place.file); // clang-14 has `bpf/bpf/raw.bpf.h`
@@ -193,7 +209,11 @@ fn maps(open: &OpenObject) -> Result<()> {
             "{name}: a global variable can be written without a proof; use a map, or make it const volatile"
         );
         let forgets = map.map_type() == MapType::LruHash && MAY_FORGET.contains(&&*name);
-        ensure!(forgets || MAPS.contains(&map.map_type()), "map {name}: {:?} is not a kind of map that tools use", map.map_type());
+        ensure!(
+            forgets || MAPS.contains(&map.map_type()),
+            "map {name}: {:?} is not a kind of map that tools use",
+            map.map_type()
+        );
         ensure!(entries > 0, "map {name} has no bound");
         let cpus = if matches!(map.map_type(), MapType::PercpuHash | MapType::PercpuArray) { MANY_CPUS } else { 1 };
         memory += entries * (u64::from(map.key_size()) + u64::from(map.value_size()) * cpus);
