@@ -36,6 +36,9 @@
 	__attribute__((btf_decl_tag("cbpf:" kind " " opts), key(sec), used))
 #define BODY _Pragma("GCC diagnostic pop") static __always_inline int
 
+/* What a body returns so that the key it was entered by stays in its map. */
+#define KEEP 1
+
 #define TRACE_CURRENT_IF(opts, sec, name, cond, args...)				\
 static __always_inline int name##_body(owner_t o, unsigned long long *ctx, ##args);	\
 static __always_inline bool name##_if(unsigned long long *ctx, ##args) { return cond; }	\
@@ -53,8 +56,9 @@ BODY name##_body(owner_t o, unsigned long long *ctx, ##args)
 	TRACE_CURRENT_IF(opts, sec, name, (true), ##args)
 
 /*
- * What is keyed by an address is recorded anew whenever the address begins to mean something else, and so it must be
- * forgotten when that something is not owned: or its owner would be taken for who had the address before.
+ * What is keyed by an address is recorded anew whenever the address begins to mean something else, and forgotten when
+ * that something is not owned: or its owner would be taken for who had the address before. The body returns KEEP
+ * when it recorded something.
  */
 #define TRACE_CURRENT_ELSE(opts, sec, name, stale, stale_expr, args...)			\
 static __always_inline int name##_body(owner_t o, unsigned long long *ctx, ##args);	\
@@ -62,13 +66,11 @@ static __always_inline __u64 name##_stale(unsigned long long *ctx, ##args) { ret
 PROGRAM(section, "current", opts, sec) int name(unsigned long long *ctx)			\
 {											\
 	struct cbpf_owned o = {};							\
-	__u64 key;									\
 											\
-	if (own_current(&o)) {								\
-		name##_body(o, ___bpf_ctx_cast(args));					\
-	} else {									\
-		key = name##_stale(___bpf_ctx_cast(args));				\
-		raw_del(&stale, &key);						\
+	if (!own_current(&o) || name##_body(o, ___bpf_ctx_cast(args)) != KEEP) {	\
+		__u64 key = name##_stale(___bpf_ctx_cast(args));			\
+											\
+		raw_del(&stale, &key);							\
 	}										\
 	return 0;									\
 }											\
@@ -92,7 +94,7 @@ BODY name##_body(owner_t o, unsigned long long *ctx, ##args)
 
 /* Two subjects. Either proof may be none; the helpers then do nothing for it. */
 #define TRACE_SWITCH(opts, name)							\
-static __always_inline int name##_body(owner_t prev_owner, owner_t next_owner,		\
+static __always_inline int name##_body(owner_t prev_owner, owner_t next_owner, unsigned long long *ctx,	\
 				       bool preempt, struct task_struct *prev, struct task_struct *next);	\
 PROGRAM(section, "switch", opts, "tp_btf/sched_switch") int name(unsigned long long *ctx)	\
 {											\
@@ -102,10 +104,10 @@ PROGRAM(section, "switch", opts, "tp_btf/sched_switch") int name(unsigned long l
 											\
 	either |= own_task(next, &next_owner);						\
 	if (either)									\
-		name##_body(prev_owner, next_owner, ctx[0], prev, next);		\
+		name##_body(prev_owner, next_owner, ctx, ctx[0], prev, next);		\
 	return 0;									\
 }											\
-BODY name##_body(owner_t prev_owner, owner_t next_owner,		\
+BODY name##_body(owner_t prev_owner, owner_t next_owner, unsigned long long *ctx,	\
 				       bool preempt, struct task_struct *prev, struct task_struct *next)
 
 /*
@@ -113,8 +115,6 @@ BODY name##_body(owner_t prev_owner, owner_t next_owner,		\
  * when it returns, the key is removed, unless it returns KEEP. Where nothing is recorded but `anonymous` holds, the
  * event is the scope's all the same, by no task that could be named, and `at` is NULL.
  */
-#define KEEP 1
-
 #define TRACE_KEYED_ELSE(opts, sec, name, map, key_expr, anonymous_expr, stale, stale_expr, args...)	\
 static __always_inline int name##_body(owner_t o, void *at, unsigned long long *ctx, ##args);	\
 static __always_inline __u64 name##_key(unsigned long long *ctx, ##args) { return (__u64)(key_expr); }	\

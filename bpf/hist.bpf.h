@@ -16,10 +16,12 @@ static __always_inline __u32 log2_slot(__u64 v)
 
 	v &= ~0ULL >> 1;
 	for (int bits = 32; bits; bits >>= 1) {
-		__u64 step = (((1ULL << bits) - 1 - v) >> 63) * bits;	/* not 0 if v has more than `bits` bits */
+		__u64 left = (1ULL << bits) - 1 - v;	/* below 0 if v has more than `bits` bits */
 
-		v >>= step;
-		slot += step;
+		barrier_var(left);			/* or clang makes it a branch after all */
+		left = (left >> 63) * bits;
+		v >>= left;
+		slot += left;
 	}
 	return slot < CBPF_HIST_SLOTS ? slot : CBPF_HIST_SLOTS - 1;
 }
@@ -63,6 +65,27 @@ static __always_inline void hist_add(owner_t o, void *map, const void *key, __u6
 	hist_count(o, map, key, log2_slot(value), value);
 }
 
+/*
+ * Knob: keep maxima too. Unlike counts they do not subtract, so the report says when a period ends (delta.rs), and
+ * the period before stays as it is while the next one runs. Two CPUs at once may cost a maximum, never a count.
+ */
+const volatile bool with_max;
+MAP(period, ARRAY, 1, __u32, __u64);
+
+static __always_inline void raise_max(owner_t o, struct cbpf_tally *t, __u64 amount)
+{
+	__u32 zero = 0;
+	__u64 *now = map_get(o, &period, &zero);
+	int slot;
+
+	if (!now)
+		return;
+	slot = *now & 1;
+	if (t->period[slot] != *now || amount > t->max[slot])
+		t->max[slot] = amount;
+	t->period[slot] = *now;
+}
+
 /* One event more under `key`; `amount` adds to its total. */
 static __always_inline void tally_add(owner_t o, void *map, const void *key, __u64 amount)
 {
@@ -73,8 +96,8 @@ static __always_inline void tally_add(owner_t o, void *map, const void *key, __u
 	sign(o, t->comm);
 	COUNT(t->count);
 	__sync_fetch_and_add(&t->total, amount);
-	if (amount > t->max)
-		t->max = amount;
+	if (with_max)
+		raise_max(o, t, amount);
 	matched(o);
 }
 
