@@ -48,14 +48,7 @@ typedef void (*btf_trace_block_rq_insert___q)(void *, struct request_queue *, st
 
 /* Two loads behind a constant test, never one at a computed place: the verifier wants ctx offsets it can see. */
 #define FIRST_OR(nth, ctx, flavour)							\
-	({										\
-		void *___p;								\
-		if (bpf_core_type_exists(flavour))					\
-			___p = (void *)*(volatile unsigned long long *)&(ctx)[nth];	\
-		else									\
-			___p = (void *)*(volatile unsigned long long *)&(ctx)[0];	\
-		___p;									\
-	})
+	(bpf_core_type_exists(flavour) ? CTX_ARG(ctx, nth) : CTX_ARG(ctx, 0))
 #define QUEUED_BIO(ctx) ((struct bio *)FIRST_OR(1, ctx, btf_trace_block_bio_queue___q))
 #define MERGED_BIO(ctx) ((struct bio *)FIRST_OR(2, ctx, btf_trace_block_bio_backmerge___q))
 #define SPLIT_BIO(ctx) ((struct bio *)FIRST_OR(1, ctx, btf_trace_block_split___q))

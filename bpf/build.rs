@@ -32,6 +32,12 @@ fn main() -> Result<()> {
         }
     }
     let clang = compile::clang()?;
+    // What another compiler made is not up to date.
+    let stamp = out.join("compiler");
+    let version = compile::version(&clang).with_context(|| format!("{} does not run", clang.display()))?;
+    if fs::read_to_string(&stamp).unwrap_or_default() != version {
+        fs::write(&stamp, version)?;
+    }
     let jobs: Mutex<Vec<&String>> = Mutex::new(tools.iter().collect());
     let workers = thread::available_parallelism().map_or(1, usize::from);
     thread::scope(|scope| {
@@ -69,20 +75,20 @@ fn sources(dir: &Path) -> Result<Vec<String>> {
 fn make(dir: &Path, out: &Path, clang: &Path, name: &str) -> Result<()> {
     let object = out.join(format!("{name}.bpf.o"));
     let deps = out.join(format!("{name}.d"));
-    if up_to_date(&object, &deps, dir).unwrap_or(false) {
+    if up_to_date(&object, &deps, dir, &out.join("compiler")).unwrap_or(false) {
         return Ok(());
     }
     let extra = ["-MMD".into(), "-MF".into(), deps.display().to_string()];
     compile::tool(dir, &dir.join(format!("{name}.bpf.c")), &object, clang, &extra)
 }
 
-fn up_to_date(object: &Path, deps: &Path, dir: &Path) -> Result<bool> {
+fn up_to_date(object: &Path, deps: &Path, dir: &Path, compiler: &Path) -> Result<bool> {
     let modified = |p: &Path| -> Result<SystemTime> { Ok(fs::metadata(p)?.modified()?) };
     let made = modified(object)?;
     let deps = fs::read_to_string(deps)?.replace("\\\n", " ");
     let (_, deps) = deps.split_once(": ").context("no rule")?;
     let ours = ["audit.rs", "build.rs", "check.rs", "compile.rs"].map(|name| dir.join(name));
-    for dep in deps.split_whitespace().map(Path::new).chain(ours.iter().map(PathBuf::as_path)) {
+    for dep in deps.split_whitespace().map(Path::new).chain(ours.iter().map(PathBuf::as_path)).chain([compiler]) {
         // libbpf's own headers are unpacked anew each time, so they are gone; they change with Cargo.lock only.
         if dep.exists() && modified(dep)? >= made {
             return Ok(false);

@@ -16,16 +16,17 @@ pub fn clang() -> Result<PathBuf> {
     }
     let versioned = (14..=19).rev().map(|v| format!("clang-{v}"));
     for name in versioned.chain(["clang".into()]) {
-        if runs(Path::new(&name)) {
+        if version(Path::new(&name)).is_some() {
             return Ok(name.into());
         }
     }
     bail!("no clang: install clang-19 (14 or newer will do), or name one in CBPF_CLANG")
 }
 
-/// Is there such a compiler?
-pub fn runs(clang: &Path) -> bool {
-    Command::new(clang).arg("--version").output().is_ok_and(|o| o.status.success())
+/// What the compiler says it is, if it is there.
+pub fn version(clang: &Path) -> Option<String> {
+    let output = Command::new(clang).arg("--version").output().ok().filter(|o| o.status.success())?;
+    Some(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// The flags of all C in `dir`.
@@ -37,6 +38,9 @@ pub fn flags(dir: &Path) -> Vec<String> {
         "-Wstrict-prototypes".into(),
         // What compatible kernels pass as extra arguments to a macro's body is not always used.
         "-Wno-unused-function".into(),
+        // With raw.bpf.h's own means against it: a call made of two would come from nowhere, see audit.rs.
+        "-mllvm".into(),
+        "-enable-tail-merge=false".into(),
         format!("-I{}", dir.display()),
         format!("-ffile-prefix-map={}=bpf", dir.display()),
     ]
@@ -49,15 +53,9 @@ pub fn tool(dir: &Path, source: &Path, object: &Path, clang: &Path, extra: &[Str
     let mut flags = flags(dir);
     flags.extend(["-include", "cbpf.bpf.h"].map(String::from));
     flags.extend_from_slice(extra);
-    SkeletonBuilder::new()
-        .source(source)
-        .obj(object)
-        .clang(clang)
-        .clang_args(flags)
-        .build()
-        .map_err(|e| anyhow!("{}: {e:#}", source.display()))?;
-    let checked = fs::read(object).map_err(Into::into).and_then(|bytes| audit::object(&bytes));
-    if checked.is_err() {
+    let made = SkeletonBuilder::new().source(source).obj(object).clang(clang).clang_args(flags).build();
+    let checked = made.map_err(|e| anyhow!("{e:#}")).and_then(|()| audit::object(&fs::read(object)?));
+    if checked.is_err() && object.exists() {
         fs::remove_file(object)?; // or the next build would take it for a good one
     }
     checked.with_context(|| source.display().to_string())

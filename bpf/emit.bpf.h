@@ -54,7 +54,7 @@ static __always_inline struct cbpf_counts *this_cpu_counts(void)
 {
 	__u32 cpu = bpf_get_smp_processor_id();
 
-	return bpf_map_lookup_elem(&counts, &cpu);
+	return raw_get(&counts, &cpu);
 }
 
 /* Atomic, although per CPU: an interrupt may count between our load and our store. */
@@ -100,7 +100,7 @@ static __always_inline void emit(owner_t o, struct cbpf_head *head, __u64 size)
 		flags = BPF_RB_FORCE_WAKEUP;
 	}
 	COUNT(c->matched);
-	if (bpf_ringbuf_output(&events, head, size, flags))
+	if (raw_send(&events, head, size, flags))
 		COUNT(c->dropped[CBPF_RING_FULL]);
 }
 
@@ -112,7 +112,7 @@ static __always_inline void *scratch_of(owner_t o)
 
 	if (!o.ok)
 		return 0;
-	s = bpf_map_lookup_elem(&scratch_space, &zero);
+	s = raw_get(&scratch_space, &zero);
 	if (!s)
 		return 0;
 	s->user = bpf_get_current_pid_tgid();
@@ -174,19 +174,19 @@ static __always_inline __u32 read_string(struct cbpf_head *head, char *to, __u32
 /* Maps. Looking up is letting out too: a value found can be changed in place. */
 static __always_inline void *map_get(owner_t o, void *map, const void *key)
 {
-	return o.ok ? bpf_map_lookup_elem(map, key) : 0;
+	return o.ok ? raw_get(map, key) : 0;
 }
 
 static __always_inline void map_del(owner_t o, void *map, const void *key)
 {
 	if (o.ok)
-		bpf_map_delete_elem(map, key);
+		raw_del(map, key);
 }
 
 /* Stores state between two programs; false, and an event lost, when the map is full. */
 static __always_inline bool map_put(owner_t o, void *map, const void *key, const void *value)
 {
-	if (o.ok && !bpf_map_update_elem(map, key, value, BPF_ANY))
+	if (o.ok && !raw_put(map, key, value, BPF_ANY))
 		return true;
 	drop(o, CBPF_MAP_FULL);
 	return false;
@@ -199,8 +199,8 @@ static __always_inline void *map_get_or_zero(owner_t o, void *map, const void *k
 
 	if (value || !o.ok)
 		return value;
-	bpf_map_update_elem(map, key, zero, BPF_NOEXIST);
-	value = bpf_map_lookup_elem(map, key);
+	raw_put(map, key, zero, BPF_NOEXIST);
+	value = raw_get(map, key);
 	if (!value)
 		drop(o, CBPF_MAP_FULL);
 	return value;

@@ -39,17 +39,6 @@
 /* What a body returns so that the key it was entered by stays in its map. */
 #define KEEP 1
 
-/* What an entry does with the map before there is a proof, or when it is used up. */
-static __always_inline void *keyed_find(void *map, __u64 key)
-{
-	return bpf_map_lookup_elem(map, &key);
-}
-
-static __always_inline void keyed_forget(void *map, __u64 key)
-{
-	bpf_map_delete_elem(map, &key);
-}
-
 #define TRACE_CURRENT_IF(opts, sec, name, cond, args...)				\
 static __always_inline int name##_body(owner_t o, unsigned long long *ctx, ##args);	\
 static __always_inline bool name##_if(unsigned long long *ctx, ##args) { return cond; }	\
@@ -78,8 +67,11 @@ PROGRAM(section, "current", opts, sec) int name(unsigned long long *ctx)			\
 {											\
 	struct cbpf_owned o = {};							\
 											\
-	if (!own_current(&o) || name##_body(o, ___bpf_ctx_cast(args)) != KEEP)		\
-		keyed_forget(&stale, name##_stale(___bpf_ctx_cast(args)));		\
+	if (!own_current(&o) || name##_body(o, ___bpf_ctx_cast(args)) != KEEP) {	\
+		__u64 key = name##_stale(___bpf_ctx_cast(args));			\
+											\
+		raw_del(&stale, &key);							\
+	}										\
 	return 0;									\
 }											\
 BODY name##_body(owner_t o, unsigned long long *ctx, ##args)
@@ -102,7 +94,7 @@ BODY name##_body(owner_t o, unsigned long long *ctx, ##args)
 
 /* Two subjects. Either proof may be none; the helpers then do nothing for it. */
 #define TRACE_SWITCH(opts, name)							\
-static __always_inline int name##_body(owner_t prev_owner, owner_t next_owner,		\
+static __always_inline int name##_body(owner_t prev_owner, owner_t next_owner, unsigned long long *ctx,	\
 				       bool preempt, struct task_struct *prev, struct task_struct *next);	\
 PROGRAM(section, "switch", opts, "tp_btf/sched_switch") int name(unsigned long long *ctx)	\
 {											\
@@ -112,10 +104,10 @@ PROGRAM(section, "switch", opts, "tp_btf/sched_switch") int name(unsigned long l
 											\
 	either |= own_task(next, &next_owner);						\
 	if (either)									\
-		name##_body(prev_owner, next_owner, ctx[0], prev, next);		\
+		name##_body(prev_owner, next_owner, ctx, ctx[0], prev, next);		\
 	return 0;									\
 }											\
-BODY name##_body(owner_t prev_owner, owner_t next_owner,		\
+BODY name##_body(owner_t prev_owner, owner_t next_owner, unsigned long long *ctx,	\
 				       bool preempt, struct task_struct *prev, struct task_struct *next)
 
 /*
@@ -131,7 +123,7 @@ static __always_inline __u64 name##_stale(unsigned long long *ctx, ##args) { ret
 PROGRAM(section, "keyed", opts, sec) int name(unsigned long long *ctx)		\
 {											\
 	__u64 key = name##_key(___bpf_ctx_cast(args));					\
-	struct cbpf_subject *at = keyed_find(&map, key);				\
+	struct cbpf_subject *at = raw_get(&map, &key);				\
 	struct cbpf_owned o = {};							\
 											\
 	if (at) {									\
@@ -141,12 +133,12 @@ PROGRAM(section, "keyed", opts, sec) int name(unsigned long long *ctx)		\
 	} else {									\
 		key = name##_stale(___bpf_ctx_cast(args));				\
 		if (key)								\
-			keyed_forget(&stale, key);				\
+			raw_del(&stale, &key);					\
 		return 0;								\
 	}										\
 	o.ok = 1;									\
 	if (name##_body(o, at, ___bpf_ctx_cast(args)) != KEEP && at)			\
-		keyed_forget(&map, key);						\
+		raw_del(&map, &key);						\
 	return 0;									\
 }											\
 BODY name##_body(owner_t o, void *at, unsigned long long *ctx, ##args)
@@ -173,8 +165,8 @@ PROGRAM(section, "keyed", opts, sec) int name(unsigned long long *ctx)		\
 {											\
 	__u64 from_key = name##_from(___bpf_ctx_cast(args));				\
 	__u64 to_key = name##_to(___bpf_ctx_cast(args));				\
-	struct cbpf_subject *handed = keyed_find(&from, from_key);		\
-	struct cbpf_subject *at = keyed_find(&to, to_key);			\
+	struct cbpf_subject *handed = raw_get(&from, &from_key);			\
+	struct cbpf_subject *at = raw_get(&to, &to_key);				\
 	bool stale = at && at->ts < name##_since(___bpf_ctx_cast(args));		\
 	struct cbpf_owned o = {};							\
 											\
@@ -188,13 +180,13 @@ PROGRAM(section, "keyed", opts, sec) int name(unsigned long long *ctx)		\
 		o.who.anonymous = 1;							\
 	} else {									\
 		if (stale)								\
-			keyed_forget(&to, to_key);				\
+			raw_del(&to, &to_key);					\
 		return 0;								\
 	}										\
 	o.ok = 1;									\
 	name##_body(o, at, ___bpf_ctx_cast(args));					\
 	if (handed)									\
-		keyed_forget(&from, from_key);					\
+		raw_del(&from, &from_key);						\
 	return 0;									\
 }											\
 BODY name##_body(owner_t o, void *at, unsigned long long *ctx, ##args)
@@ -264,17 +256,12 @@ BODY name##_body(owner_t o, unsigned long long *ctx, ##args)
  * viewer.bpf.c: fills the one value of `out` with what the caller of a test run is. It is told about itself, so
  * there is nothing to own; the engine never attaches it.
  */
-static __always_inline void *only_value(void *array)
-{
-	__u32 zero = 0;
-
-	return bpf_map_lookup_elem(array, &zero);
-}
 #define DESCRIBE_CALLER(name, out, type, info)						\
 static __always_inline int name##_body(type *info);					\
 PROGRAM(section, "viewer", "", "raw_tp") int name(void *ctx)				\
 {											\
-	type *info = only_value(&out);							\
+	__u32 zero = 0;									\
+	type *info = raw_get(&out, &zero);						\
 											\
 	if (info)									\
 		name##_body(info);							\
@@ -289,8 +276,8 @@ PROGRAM(section, "family", "", "tp_btf/sched_process_fork") int family_fork(unsi
 	__u32 pid = task_tgnr_btf(parent), new = task_tgnr_btf(child);
 	__u8 one = 1;
 
-	if (pid != new && bpf_map_lookup_elem(&family, &pid))
-		bpf_map_update_elem(&family, &new, &one, BPF_ANY);
+	if (pid != new && raw_get(&family, &pid))
+		raw_put(&family, &new, &one, BPF_ANY);
 	return 0;
 }
 _Pragma("GCC diagnostic pop")
@@ -302,7 +289,7 @@ PROGRAM(section, "family", "", "tp_btf/sched_process_exit") int family_exit(unsi
 	__u32 pid = task_tgnr_btf(task);
 
 	if (task->signal->live.counter == 0)
-		bpf_map_delete_elem(&family, &pid);
+		raw_del(&family, &pid);
 	return 0;
 }
 _Pragma("GCC diagnostic pop")

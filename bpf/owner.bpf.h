@@ -153,7 +153,7 @@ static __always_inline bool own_##HOW(struct task_struct *task, struct cbpf_owne
 		return false;								\
 	if (owner.ntids && !listed(owner.tids, owner.ntids, o->who.tid))		\
 		return false;								\
-	if (owner.family && !bpf_map_lookup_elem(&family, &o->who.pid))			\
+	if (owner.family && !raw_get(&family, &o->who.pid))			\
 		return false;								\
 	o->task = task;									\
 	o->ok = 1;									\

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::fmt;
 use std::fs::File;
-use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, FromRawFd as _, IntoRawFd as _, OwnedFd, RawFd};
 use std::ptr::NonNull;
 use std::sync::Mutex;
 
@@ -27,6 +27,7 @@ pub struct Plan {
     object: &'static Object,
     knobs: Vec<(&'static str, Vec<u8>)>,
     entries: Vec<(&'static str, u32)>,
+    depths: Vec<(&'static str, u32)>,
     functions: Vec<UserFunctions>,
     sample: Option<Sample>,
     events: bool,
@@ -81,7 +82,15 @@ impl Plan {
     /// A plan for the tool of that name.
     pub fn new(tool: &str) -> Result<Self> {
         let object = cbpf_bpf::object(tool).with_context(|| format!("no object for {tool}"))?;
-        Ok(Self { object, knobs: Vec::new(), entries: Vec::new(), functions: Vec::new(), sample: None, events: false })
+        Ok(Self {
+            object,
+            knobs: Vec::new(),
+            entries: Vec::new(),
+            depths: Vec::new(),
+            functions: Vec::new(),
+            sample: None,
+            events: false,
+        })
     }
 
     /// Sets a knob. Its name and size are checked against the object's BTF when that is opened.
@@ -93,6 +102,12 @@ impl Plan {
     /// Sizes a map that the tool's options size.
     pub fn entries(&mut self, map: &'static str, entries: u32) -> &mut Self {
         self.entries.push((map, entries));
+        self
+    }
+
+    /// Limits the stacks of a stack map to so many frames.
+    pub fn depth(&mut self, map: &'static str, frames: u32) -> &mut Self {
+        self.depths.push((map, frames));
         self
     }
 
@@ -140,7 +155,6 @@ impl std::error::Error for Refused {}
 pub struct Loaded {
     object: libbpf_rs::Object,
     links: Vec<Link>,
-    _perf: Vec<OwnedFd>,
     events: bool,
     /// Number of the set that was taken.
     pub set: u32,
@@ -267,6 +281,23 @@ pub fn needs(object: &OpenObject) -> Masks {
     needs
 }
 
+/// What a token must allow for a tool, whichever of its sets is taken, and for its user's identity.
+pub fn tool_needs(tool: &str) -> Result<Masks> {
+    let mut all = Masks::default();
+    for name in [tool, "viewer"] {
+        let mut object = open(cbpf_bpf::object(name).with_context(|| format!("no tool {name}"))?, None)?;
+        // A token never gives the scope that these are for.
+        let host: Vec<String> =
+            cbpf_bpf::programs(&object)?.into_iter().filter(|p| p.subject == Subject::Host).map(|p| p.name).collect();
+        for mut program in object.progs_mut() {
+            let keep = host.iter().all(|name| program.name() != &**name);
+            program.set_autoload(keep);
+        }
+        all = all.with(&needs(&object));
+    }
+    Ok(all)
+}
+
 fn load_set(plan: &Plan, owner: &cbpf_owner, options: Options<'_>, programs: &[Program], set: u32) -> Result<Loaded> {
     let host = owner.scope == cbpf_scope::CBPF_HOST.0;
     let wanted = |p: &Program| {
@@ -303,8 +334,7 @@ fn load_set(plan: &Plan, owner: &cbpf_owner, options: Options<'_>, programs: &[P
         None => anyhow::anyhow!("cannot load: {e}"),
     })?;
 
-    let mut loaded =
-        Loaded { object, links: Vec::new(), _perf: Vec::new(), events: plan.events, set, passed_over: Vec::new() };
+    let mut loaded = Loaded { object, links: Vec::new(), events: plan.events, set, passed_over: Vec::new() };
     // The family's own programs last: a process is forgotten after the tool has seen it end.
     let (family, own): (Vec<&Program>, Vec<&Program>) = wanted.into_iter().partition(|p| p.subject == Subject::Family);
     for program in own.into_iter().chain(family) {
@@ -369,6 +399,9 @@ fn size_maps(plan: &Plan, owner: &cbpf_owner, options: Options<'_>, object: &mut
                 if let Some((_, entries)) = plan.entries.iter().find(|(of, _)| *of == name) {
                     map.set_max_entries(*entries)?;
                 }
+                if let Some((_, frames)) = plan.depths.iter().find(|(of, _)| *of == name) {
+                    map.set_value_size(frames * size_of::<u64>() as u32)?;
+                }
             }
         }
     }
@@ -380,7 +413,6 @@ impl Loaded {
         let prog =
             self.object.progs_mut().find(|p| p.name() == &*program.name).context("the program was not loaded")?;
         let mut links = Vec::new();
-        let mut perf = Vec::new();
         match program.section.split('/').next().unwrap_or_default() {
             kind @ ("uprobe.multi" | "uretprobe.multi") => {
                 for functions in &plan.functions {
@@ -405,21 +437,20 @@ impl Loaded {
                 for cpu in online_cpus()? {
                     let event = perf_event(sample, cpu)?;
                     links.push(prog.attach_perf_event(event.as_raw_fd())?);
-                    perf.push(event);
+                    // From here on it is the link's, which closes it.
+                    let _ = event.into_raw_fd();
                 }
             }
             _ => links.push(prog.attach()?),
         }
         ensure!(!links.is_empty(), "nothing to attach to");
         self.links.extend(links);
-        self._perf.extend(perf);
         Ok(())
     }
 
     /// Detaches everything: from here on nothing is counted any more.
     pub fn detach(&mut self) {
         self.links.clear();
-        self._perf.clear();
     }
 
     /// The ring of events, where the plan has asked for one.

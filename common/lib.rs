@@ -3,6 +3,7 @@
 
 pub mod delta;
 pub mod engine;
+pub mod fds;
 pub mod grant;
 pub mod owner;
 pub mod ring;
@@ -15,3 +16,5 @@ pub mod functions;
 pub mod options;
 #[cfg(feature = "report")]
 pub mod out;
+#[cfg(feature = "report")]
+pub mod symbols;

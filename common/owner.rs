@@ -105,6 +105,21 @@ impl UidMap {
     }
 }
 
+/// How the user namespace of a process numbers uids, as the caller sees them.
+pub fn uid_map(pid: u32) -> Result<UidMap> {
+    let path = format!("/proc/{pid}/uid_map");
+    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+    let extents = text.lines().map(extent).collect::<Option<_>>().with_context(|| format!("{path}: {text}"))?;
+    Ok(UidMap(Some(extents)))
+}
+
+fn extent(line: &str) -> Option<viewer_extent> {
+    let mut numbers = line.split_whitespace().map(str::parse);
+    let extent =
+        viewer_extent { first: numbers.next()?.ok()?, lower: numbers.next()?.ok()?, count: numbers.next()?.ok()? };
+    numbers.next().is_none().then_some(extent)
+}
+
 fn inode(path: &str) -> Result<u64> {
     Ok(fs::metadata(path).with_context(|| format!("cannot look at {path}"))?.ino())
 }
@@ -212,7 +227,7 @@ fn cgroup2_mount() -> Result<PathBuf> {
 }
 
 /// mountinfo writes space, tab, newline and backslash as three octal digits (proc_pid_mountinfo(5)).
-pub(crate) fn unescape_mount(point: &str) -> PathBuf {
+pub fn unescape_mount(point: &str) -> PathBuf {
     let mut out = Vec::new();
     let mut rest = point.as_bytes();
     while let [byte, after @ ..] = rest {

@@ -51,6 +51,16 @@ impl Masks {
         }
     }
 
+    /// The bits of either.
+    pub fn with(&self, other: &Self) -> Self {
+        Self {
+            cmds: self.cmds | other.cmds,
+            maps: self.maps | other.maps,
+            progs: self.progs | other.progs,
+            attachs: self.attachs | other.attachs,
+        }
+    }
+
     /// Is there nothing in it?
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -181,7 +191,7 @@ fn try_path(path: &Path) -> Result<Token> {
 }
 
 /// BPF_TOKEN_CREATE on an open bpffs directory.
-fn create(dir: i32) -> Result<OwnedFd, Errno> {
+pub fn create(dir: i32) -> Result<OwnedFd, Errno> {
     // SAFETY: no options; returns a new descriptor or minus an errno.
     let fd = unsafe { sys::bpf_token_create(dir, std::ptr::null_mut()) };
     if fd < 0 {
@@ -199,7 +209,7 @@ fn bpf_errno() -> Errno {
 }
 
 /// A token's masks, from its fdinfo.
-fn masks(token: &OwnedFd) -> Result<Masks> {
+pub fn masks(token: &OwnedFd) -> Result<Masks> {
     let path = format!("/proc/self/fdinfo/{}", token.as_raw_fd());
     let text = io::read_to_string(File::open(&path).context("a token without fdinfo")?)?;
     parse_masks(&text).with_context(|| format!("{path}: {text}"))

@@ -107,8 +107,12 @@ fn image(kernel: &Kernel) -> Result<Image> {
     let here = here()?;
     let mut image = Image::new(&here.join("guest-init"))?;
     image.add_program(&cbpf()?)?;
+    image.add_program(&cbpf()?.with_file_name("cbpfd"))?;
     image.add_program(&here.join("cbpf-suite"))?;
-    image.add_program(Path::new("/bin/true"))?; // which workloads start
+    // What workloads start, and what makes the disk.
+    for program in ["/bin/true", "/usr/sbin/mke2fs"] {
+        image.add_program(Path::new(program))?;
+    }
     image.add_file(
         "/etc/passwd",
         0o644,
