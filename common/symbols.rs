@@ -210,7 +210,7 @@ mod tests {
         let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
         let symbols = Symbols::default();
         // Until it has become `sleep` and its libraries are there, it has no __libc_start_main.
-        std::thread::sleep(std::time::Duration::from_millis(200));
+        std::thread::sleep(Duration::from_millis(200));
         let maps = fs::read_to_string(format!("/proc/{}/maps", child.id())).unwrap();
         let code = maps.lines().find(|l| l.contains("r-xp") && l.contains("libc")).unwrap();
         let ends: Vec<u64> = code.split([' ', '-']).take(2).map(|a| u64::from_str_radix(a, 16).unwrap()).collect();
