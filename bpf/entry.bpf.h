@@ -94,7 +94,7 @@ BODY name##_body(owner_t o, unsigned long long *ctx, ##args)
 
 /* Two subjects. Either proof may be none; the helpers then do nothing for it. */
 #define TRACE_SWITCH(opts, name)							\
-static __always_inline int name##_body(owner_t prev_owner, owner_t next_owner,		\
+static __always_inline int name##_body(owner_t prev_owner, owner_t next_owner, unsigned long long *ctx,	\
 				       bool preempt, struct task_struct *prev, struct task_struct *next);	\
 PROGRAM(section, "switch", opts, "tp_btf/sched_switch") int name(unsigned long long *ctx)	\
 {											\
@@ -104,10 +104,10 @@ PROGRAM(section, "switch", opts, "tp_btf/sched_switch") int name(unsigned long l
 											\
 	either |= own_task(next, &next_owner);						\
 	if (either)									\
-		name##_body(prev_owner, next_owner, ctx[0], prev, next);		\
+		name##_body(prev_owner, next_owner, ctx, ctx[0], prev, next);		\
 	return 0;									\
 }											\
-BODY name##_body(owner_t prev_owner, owner_t next_owner,		\
+BODY name##_body(owner_t prev_owner, owner_t next_owner, unsigned long long *ctx,	\
 				       bool preempt, struct task_struct *prev, struct task_struct *next)
 
 /*

@@ -5,6 +5,7 @@ use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::{fs, io};
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
@@ -194,6 +195,7 @@ impl Client {
             tool: plan.object.name.into(),
             knobs: plan.knobs.iter().map(|(name, value)| (owned(name), value.clone())).collect(),
             entries: plan.entries.iter().map(|(map, entries)| (owned(map), *entries)).collect(),
+            depths: plan.depths.iter().map(|(map, frames)| (owned(map), *frames)).collect(),
             functions: plan.functions.iter().map(|f| f.offsets.clone()).collect(),
             sample: plan.sample.map(|s| (s.kind.0, s.kind.1, s.hertz)),
             events: plan.events,
@@ -216,7 +218,7 @@ impl Client {
             0 => None,
             size => Some((fds.next().context("the daemon sent no ring")?, size)),
         };
-        Ok(Remote { client: self, counts, ring, started })
+        Ok(Remote { client: self, counts, ring, started, missed: AtomicU64::new(0) })
     }
 }
 
@@ -227,9 +229,15 @@ pub struct Remote {
     counts: OwnedFd,
     ring: Option<(OwnedFd, u32)>,
     started: Started,
+    missed: AtomicU64,
 }
 
 impl Remote {
+    /// Events missed; known once detached.
+    pub(crate) fn missed(&self) -> u64 {
+        self.missed.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn events(&self) -> Option<(BorrowedFd<'_>, u32)> {
         self.ring.as_ref().map(|(fd, size)| (fd.as_fd(), *size))
     }
@@ -262,7 +270,9 @@ impl Remote {
     pub(crate) fn detach(&self) {
         if self.ended().is_none() {
             // Where it fails the daemon has ended, and then the tool has too.
-            let _ = self.client.answer(&ToDaemon::Detach(Nothing));
+            if let Ok(ToClient::Number(missed)) = self.client.answer(&ToDaemon::Detach(Nothing)) {
+                self.missed.store(missed, Ordering::Relaxed);
+            }
         }
     }
 
@@ -296,6 +306,14 @@ impl Remote {
         }
     }
 
+    /// Addresses of the process's own functions in a stack, or names of the kernel's.
+    pub(crate) fn stack(&self, map: &str, id: u32) -> Result<(Vec<u64>, Vec<String>)> {
+        match self.client.answer(&ToDaemon::Stack((map.into(), id)))? {
+            ToClient::Frames(frames) => Ok(frames),
+            _ => bail!("the daemon answers another question"),
+        }
+    }
+
     pub(crate) fn adopt(&self, pid: u32) -> Result<()> {
         match self.client.answer(&ToDaemon::Adopt(pid))? {
             ToClient::Done(_) => Ok(()),
@@ -305,7 +323,7 @@ impl Remote {
 
     pub(crate) fn next_period(&self) -> Result<u64> {
         match self.client.answer(&ToDaemon::NextPeriod(Nothing))? {
-            ToClient::Period(n) => Ok(n),
+            ToClient::Number(n) => Ok(n),
             _ => bail!("the daemon answers another question"),
         }
     }

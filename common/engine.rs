@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::fmt;
 use std::fs::File;
-use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, FromRawFd as _, IntoRawFd as _, OwnedFd, RawFd};
 use std::ptr::NonNull;
 use std::sync::Mutex;
 
@@ -28,6 +28,7 @@ pub struct Plan {
     pub(crate) object: &'static Object,
     pub(crate) knobs: Vec<(Name, Vec<u8>)>,
     pub(crate) entries: Vec<(Name, u32)>,
+    pub(crate) depths: Vec<(Name, u32)>,
     pub(crate) functions: Vec<UserFunctions>,
     pub(crate) sample: Option<Sample>,
     pub(crate) events: bool,
@@ -85,7 +86,15 @@ impl Plan {
     /// A plan for the tool of that name.
     pub fn new(tool: &str) -> Result<Self> {
         let object = cbpf_bpf::object(tool).with_context(|| format!("no object for {tool}"))?;
-        Ok(Self { object, knobs: Vec::new(), entries: Vec::new(), functions: Vec::new(), sample: None, events: false })
+        Ok(Self {
+            object,
+            knobs: Vec::new(),
+            entries: Vec::new(),
+            depths: Vec::new(),
+            functions: Vec::new(),
+            sample: None,
+            events: false,
+        })
     }
 
     /// Sets a knob. Its name and size are checked against the object's BTF when that is opened.
@@ -103,6 +112,12 @@ impl Plan {
     /// Sizes a map that the tool's options size.
     pub fn entries(&mut self, map: impl Into<Name>, entries: u32) -> &mut Self {
         self.entries.push((map.into(), entries));
+        self
+    }
+
+    /// Limits the stacks of a stack map to so many frames.
+    pub fn depth(&mut self, map: impl Into<Name>, frames: u32) -> &mut Self {
+        self.depths.push((map.into(), frames));
         self
     }
 
@@ -150,7 +165,6 @@ impl std::error::Error for Refused {}
 pub struct Loaded {
     object: libbpf_rs::Object,
     links: Vec<Link>,
-    _perf: Vec<OwnedFd>,
     events: bool,
     /// Number of the set that was taken.
     pub set: u32,
@@ -332,8 +346,7 @@ fn load_set(plan: &Plan, owner: &cbpf_owner, options: Options<'_>, programs: &[P
         None => anyhow::anyhow!("cannot load: {e}"),
     })?;
 
-    let mut loaded =
-        Loaded { object, links: Vec::new(), _perf: Vec::new(), events: plan.events, set, passed_over: Vec::new() };
+    let mut loaded = Loaded { object, links: Vec::new(), events: plan.events, set, passed_over: Vec::new() };
     // The family's own programs last: a process is forgotten after the tool has seen it end.
     let (family, own): (Vec<&Program>, Vec<&Program>) = wanted.into_iter().partition(|p| p.subject == Subject::Family);
     for program in own.into_iter().chain(family) {
@@ -399,6 +412,9 @@ fn size_maps(plan: &Plan, owner: &cbpf_owner, options: Options<'_>, object: &mut
                 if let Some((_, entries)) = plan.entries.iter().find(|(of, _)| *of == name) {
                     map.set_max_entries(*entries)?;
                 }
+                if let Some((_, frames)) = plan.depths.iter().find(|(of, _)| *of == name) {
+                    map.set_value_size(frames * size_of::<u64>() as u32)?;
+                }
             }
         }
         if map.autocreate() {
@@ -415,7 +431,6 @@ impl Loaded {
         let prog =
             self.object.progs_mut().find(|p| p.name() == &*program.name).context("the program was not loaded")?;
         let mut links = Vec::new();
-        let mut perf = Vec::new();
         match program.section.split('/').next().unwrap_or_default() {
             kind @ ("uprobe.multi" | "uretprobe.multi") => {
                 for functions in &plan.functions {
@@ -440,21 +455,20 @@ impl Loaded {
                 for cpu in online_cpus()? {
                     let event = perf_event(sample, cpu)?;
                     links.push(prog.attach_perf_event(event.as_raw_fd())?);
-                    perf.push(event);
+                    // From here on it is the link's, which closes it.
+                    let _ = event.into_raw_fd();
                 }
             }
             _ => links.push(prog.attach()?),
         }
         ensure!(!links.is_empty(), "nothing to attach to");
         self.links.extend(links);
-        self._perf.extend(perf);
         Ok(())
     }
 
     /// Detaches everything: from here on nothing is counted any more.
     pub fn detach(&mut self) {
         self.links.clear();
-        self._perf.clear();
     }
 
     /// The ring of events, where the plan has asked for one.
@@ -544,10 +558,13 @@ impl Loaded {
         Ok(all)
     }
 
-    /// The value of one key, raw.
-    pub fn lookup(&self, name: &str, key: &[u8]) -> Result<Option<Vec<u8>>> {
+    /// The addresses of a stack that a program stored under `id`, innermost first; none where there is no such stack.
+    pub fn stack(&self, name: &str, id: u32) -> Result<Vec<u64>> {
         let map = self.object.maps().find(|m| m.name() == name).with_context(|| format!("no map {name}"))?;
-        Ok(map.lookup(key, MapFlags::ANY)?)
+        ensure!(map.map_type() == MapType::StackTrace, "map {name} has no stacks");
+        let Some(bytes) = map.lookup(&id.to_ne_bytes(), MapFlags::ANY)? else { return Ok(Vec::new()) };
+        let word = |b: &[u8]| b.try_into().map_or(0, u64::from_ne_bytes);
+        Ok(bytes.chunks_exact(8).map(word).take_while(|a| *a != 0).collect())
     }
 
     /// Makes a process, as the viewer numbers it, the ancestor of the traced family.
@@ -563,6 +580,13 @@ impl Loaded {
         let now = map.lookup(&zero, MapFlags::ANY)?.and_then(|v| v.try_into().ok()).map_or(0, u64::from_ne_bytes);
         map.update(&zero, &(now + 1).to_ne_bytes(), MapFlags::ANY)?;
         Ok(now)
+    }
+
+    /// How often the kernel left a program out because it interrupted that same program on the same CPU
+    /// (`recursion_misses`, 5.12; older kernels do not say).
+    pub fn missed(&self) -> u64 {
+        let fds = self.object.progs().map(|p| p.as_fd().as_raw_fd()).filter(|fd| *fd >= 0);
+        fds.filter_map(|fd| Some(program_info(fd).ok()?.recursion_misses)).sum()
     }
 
     /// How many instructions the verifier looked at, for each loaded program: its cost.

@@ -18,3 +18,5 @@ pub mod functions;
 pub mod options;
 #[cfg(feature = "report")]
 pub mod out;
+#[cfg(feature = "report")]
+pub mod symbols;

@@ -254,6 +254,8 @@ record! {
         knobs: Vec<(String, Vec<u8>)>,
         /// Sizes of maps.
         entries: Vec<(String, u32)>,
+        /// Frames of stacks, by map.
+        depths: Vec<(String, u32)>,
         /// Offsets of functions, for each file.
         functions: Vec<Vec<u64>>,
         /// Perf type, its config, samples a second.
@@ -310,6 +312,8 @@ messages! {
         5 NextPeriod(Nothing),
         /// For the tool to stop. What it counted stays to be read.
         6 Detach(Nothing),
+        /// For the stack that a map has under an id.
+        7 Stack((String, u32)),
     }
 }
 
@@ -324,10 +328,10 @@ messages! {
         3 Started(Started),
         /// Answers `Read`, more than once.
         4 Entries(Entries),
-        /// Answers `Adopt` and `Detach`.
+        /// Answers `Adopt`.
         5 Done(Nothing),
-        /// Answers `NextPeriod`.
-        6 Period(u64),
+        /// Answers `NextPeriod`: which one has ended; and `Detach`: how many events were missed.
+        6 Number(u64),
         /// Answers whatever could not be done; the grant lives on.
         7 Failed(String),
         /// No grant, and why.
@@ -338,6 +342,8 @@ messages! {
         10 NotHere(Vec<String>),
         /// The grant has ended, and why.
         11 Ended(String),
+        /// Answers `Stack`: the addresses of a process's functions, and the names of the kernel's.
+        12 Frames((Vec<u64>, Vec<String>)),
     }
 }
 
@@ -407,6 +413,7 @@ mod tests {
                 tool: "opensnoop".into(),
                 knobs: vec![("failed_only".into(), vec![1]), ("part".into(), b"cat".to_vec())],
                 entries: vec![("hists".into(), 1)],
+                depths: vec![("stacks".into(), 127)],
                 functions: vec![vec![1, 2], vec![]],
                 sample: Some((1, 0, 49)),
                 events: true,

@@ -13,6 +13,8 @@ use crate::client::Remote;
 use crate::engine::{self, Loaded, Plan};
 use crate::grant::Grant;
 use crate::ring::{Mapping, Ring};
+#[cfg(feature = "report")]
+use crate::symbols::{self, Name, Symbols};
 
 /// The pause between two looks at a ring whose reader was not told to wake up: the interval in which a CPU wakes it
 /// at most once (`WAKE_NS`, bpf/emit.bpf.h).
@@ -54,6 +56,8 @@ pub struct Counts {
     pub matched: u64,
     /// Lost, by cause.
     pub dropped: Vec<(&'static str, u64)>,
+    /// How often an event interrupted the program that was to see it, and so was not seen. Not only the scope's.
+    pub missed: u64,
 }
 
 impl Counts {
@@ -178,7 +182,14 @@ impl Session {
 
     /// The counts as they stand; exact once detached.
     pub fn counts(&self) -> Counts {
-        let mut sum = Counts { matched: 0, dropped: CAUSES.iter().map(|(_, name)| (*name, 0)).collect() };
+        let mut sum = Counts {
+            matched: 0,
+            dropped: CAUSES.iter().map(|(_, name)| (*name, 0)).collect(),
+            missed: match &self.loader {
+                Loader::This(loaded) => loaded.missed(),
+                Loader::Daemon(remote) => remote.missed(),
+            },
+        };
         for cpu in 0..self.cpus {
             // SAFETY: one struct for each possible CPU is mapped; the kernel writes whole words.
             let counts =
@@ -208,15 +219,26 @@ impl Session {
 
     /// The addresses of a stack that a program stored under `id` in the stack map `map`, innermost first.
     pub fn stack(&self, map: &str, id: u32) -> Result<Vec<u64>> {
-        // Kernel addresses do not leave the daemon, and so far it does not turn them into names.
-        let Loader::This(loaded) = &self.loader else { return Ok(Vec::new()) };
-        let Some(bytes) = loaded.lookup(map, &id.to_ne_bytes())? else { return Ok(Vec::new()) };
-        let word = |b: &[u8]| b.try_into().map_or(0, u64::from_ne_bytes);
-        Ok(bytes.chunks_exact(8).map(word).take_while(|a| *a != 0).collect())
+        let loaded = match &self.loader {
+            Loader::This(loaded) => loaded,
+            // Without the kernel's part: its addresses do not leave the daemon.
+            Loader::Daemon(remote) => return Ok(remote.stack(map, id)?.0),
+        };
+        loaded.stack(map, id)
+    }
+
+    /// The names of a kernel stack in the map, innermost first; `None` where there is no such stack.
+    #[cfg(feature = "report")]
+    pub fn kernel_stack(&self, map: &str, id: u32, symbols: &Symbols) -> Result<Option<Vec<Name>>> {
+        let names = match &self.loader {
+            Loader::This(loaded) => symbols.kernel(&loaded.stack(map, id)?),
+            Loader::Daemon(remote) => symbols::without_tracing(remote.stack(map, id)?.1),
+        };
+        Ok(Some(names).filter(|names| !names.is_empty()))
     }
 
     /// Ends the period of the maxima in tallies, and returns its number: for [`max`](crate::delta::max), after a
-    /// snapshot that is taken next. For tools that set the knob `with_max`.
+    /// snapshot.
     pub fn next_period(&self) -> Result<u64> {
         match &self.loader {
             Loader::This(loaded) => loaded.next_period(),

@@ -2,6 +2,7 @@
 
 mod delegate;
 mod elf;
+mod kernel;
 mod peer;
 mod policy;
 mod sandbox;

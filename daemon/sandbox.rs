@@ -11,6 +11,7 @@ use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 const CAP_SETPCAP: u32 = 8;
 const CAP_SYS_PTRACE: u32 = 19;
 const CAP_SYS_ADMIN: u32 = 21;
+const CAP_SYSLOG: u32 = 34;
 const CAP_SYS_RESOURCE: u32 = 24;
 const CAP_PERFMON: u32 = 38;
 const CAP_BPF: u32 = 39;
@@ -20,8 +21,8 @@ pub fn enter() -> Result<()> {
     let check = |ret: libc::c_int, what: &'static str| {
         if ret < 0 { Err(io::Error::last_os_error()).context(what) } else { Ok(()) }
     };
-    // To load programs; to read the registers and links of others' processes under /proc.
-    let mut keep = vec![CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE];
+    // To load programs; to see which namespaces others' processes are in; to see kernel addresses, for names.
+    let mut keep = vec![CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE, CAP_SYSLOG];
     let btf = Btf::from_vmlinux().context("this kernel has no BTF")?;
     let has = |name: &str, member: &str| {
         let list = btf.type_by_name::<types::Enum<'_>>(name);

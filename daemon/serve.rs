@@ -27,7 +27,7 @@ use nix::sys::time::{TimeVal, TimeValLike as _};
 
 use crate::peer::{self, Identity, Peer};
 use crate::policy::{self, Policy, Rule};
-use crate::{Usage, elf, sandbox};
+use crate::{Usage, elf, kernel, sandbox};
 
 /// Connections at a time: of all clients, and of one uid.
 const MOST_CONNECTIONS: u32 = 256;
@@ -306,10 +306,14 @@ impl Daemon {
                 ToDaemon::Adopt(pid) => {
                     peer.is_child(pid).and_then(|()| loaded.adopt(pid)).map(|()| Some(ToClient::Done(Nothing)))
                 }
-                ToDaemon::NextPeriod(_) => loaded.next_period().map(|n| Some(ToClient::Period(n))),
+                ToDaemon::NextPeriod(_) => loaded.next_period().map(|n| Some(ToClient::Number(n))),
+                ToDaemon::Stack((map, id)) => loaded.stack(&map, id).map(|stack| {
+                    let (kernel, user): (Vec<u64>, Vec<u64>) = stack.into_iter().partition(|a| kernel::is_kernel(*a));
+                    Some(ToClient::Frames((user, kernel::names(&kernel))))
+                }),
                 ToDaemon::Detach(_) => {
                     loaded.detach();
-                    Ok(Some(ToClient::Done(Nothing)))
+                    Ok(Some(ToClient::Number(loaded.missed())))
                 }
                 ToDaemon::Ask(_) | ToDaemon::Start(_) => bail!("pid {} asks twice", who.pid),
             };
@@ -420,6 +424,11 @@ fn plan(start: &Start, fds: Vec<OwnedFd>) -> Result<Plan> {
     }
     for (map, entries) in &start.entries {
         plan.entries(map.clone(), *entries);
+    }
+    for (map, frames) in &start.depths {
+        // What the kernel has room for (PERF_MAX_STACK_DEPTH).
+        ensure!((1..=127).contains(frames), "stacks of {frames} frames");
+        plan.depth(map.clone(), *frames);
     }
     ensure!(fds.len() == start.functions.len(), "not one descriptor for each file");
     ensure!(start.functions.iter().map(Vec::len).sum::<usize>() <= MOST_OFFSETS, "too many functions");

@@ -10,8 +10,10 @@ macro_rules! tools {
             execsnoop: stream,
             gethostlatency: stream,
             hardirqs: report,
+            offcputime: report,
             opensnoop: stream,
             runqlat: report,
+            runqlen: report,
             syscount: report,
             tcpconnlat: stream,
         }

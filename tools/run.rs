@@ -13,6 +13,7 @@ use cbpf_common::options::Shared;
 use cbpf_common::out::{self, Column, Counts, Format, Mark, Out};
 use cbpf_common::owner::{Scope, Viewer};
 use cbpf_common::session::{Session, Woken};
+use cbpf_common::symbols::Symbols;
 use clap::ArgMatches;
 use nix::poll::{PollFd, PollFlags};
 use nix::sys::eventfd::{EfdFlags, EventFd};
@@ -48,6 +49,8 @@ pub struct Context {
     pub scope: Scope,
     /// The options that all tools share.
     pub shared: Shared,
+    /// Names of addresses.
+    pub symbols: Symbols,
 }
 
 impl Context {
@@ -59,7 +62,8 @@ impl Context {
         let uids = cbpf_common::owner::UidMap::default();
         let viewer =
             Viewer { uid: 0, root: true, pidns: 0, level: 0, tgid: 0, init_userns: true, cgroup_root: None, uids };
-        Self { viewer, scope: Scope::User, shared: Shared::from_arg_matches(&matches).unwrap_or_else(|e| e.exit()) }
+        let shared = Shared::from_arg_matches(&matches).unwrap_or_else(|e| e.exit());
+        Self { viewer, scope: Scope::User, shared, symbols: Symbols::default() }
     }
 
     /// A uid of the kernel as the viewer's user namespace numbers it.
@@ -135,7 +139,14 @@ pub fn report<T: Report>(name: &'static str, matches: &ArgMatches) -> Result<Sta
     let heading = tool.heading(&trace.context);
     let result = trace.open_output(heading, &[]).and_then(|()| {
         loop {
-            let end = trace.wait(next)? == Next::End;
+            let end = loop {
+                let tick = T::TICK.map(|t| Instant::now() + t);
+                let end = trace.wait(next.into_iter().chain(tick).min())? == Next::End;
+                if end || tick.is_none() || next.is_some_and(|at| Instant::now() >= at) {
+                    break end;
+                }
+                tool.tick(&trace.context, &trace.session, &mut state)?;
+            };
             left = left.map(|n| n.saturating_sub(1));
             let last = end || interval.is_none() || left == Some(0);
             if last {
@@ -222,7 +233,7 @@ impl Trace {
         Ok(Self {
             deadline: shared.duration.map(|d| Instant::now() + d),
             out,
-            context: Context { viewer: grant.viewer, scope: grant.scope, shared },
+            context: Context { viewer: grant.viewer, scope: grant.scope, shared, symbols: Symbols::default() },
             session,
             child,
             stop,
@@ -320,7 +331,7 @@ impl Trace {
         let unread = if ended.is_some() { "daemon ended" } else { "output closed" };
         dropped.push((unread, counts.matched.saturating_sub(shown + counts.lost())));
         let lost = counts.lost();
-        let counts = Counts { matched: counts.matched, shown, dropped: &dropped };
+        let counts = Counts { matched: counts.matched, shown, dropped: &dropped, missed: counts.missed };
         if !closed {
             match self.out.end(&counts).and_then(|()| self.out.flush()) {
                 Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => return Err(e.into()),
@@ -337,9 +348,11 @@ impl Trace {
             anyhow::bail!("the daemon ended the trace: {why}");
         }
         if let Some(child) = &self.child {
+            // Its status is passed on if it ended by itself.
+            let ended = child.has_ended();
             child.terminate();
             let status = child.status()?;
-            if status != 0 {
+            if ended && status != 0 {
                 return Ok(status);
             }
         }

@@ -1,6 +1,7 @@
 //! The owner test: an owned process and a foreign one do the same known thing, and the tool's report must hold
 //! exactly what the owned one did. What is special to a tool is a [`Case`], in `cases/TOOL.rs`.
 
+use std::cell::RefCell;
 use std::fs::{self, Permissions};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::fd::{AsRawFd as _, FromRawFd as _, IntoRawFd as _};
@@ -90,6 +91,11 @@ impl Report {
         fs::read_to_string(self.notes.join(pid.to_string())).with_context(|| format!("no note of {pid}"))
     }
 
+    /// How many events, anybody's, the kernel says that it kept from the programs because they were busy.
+    pub fn missed(&self) -> u64 {
+        self.of("end").filter_map(|end| end["missed"].as_u64()).sum()
+    }
+
     /// How often all owned workloads together did their thing.
     pub fn expected(&self) -> u64 {
         self.count * self.owned.len() as u64
@@ -129,25 +135,56 @@ pub fn user_scope(case: &Case) -> Result<Outcome> {
     let caps = [&[CAP_BPF, CAP_PERFMON, CAP_SYS_RESOURCE], case.extra_caps].concat();
     let own = |notes: &Path| process::spawn(&mut work(case, "own", notes)?, Some(own_uid()), 0);
     let foreign = || process::spawn(&mut work(case, "foreign", Path::new(""))?, Some(foreign_uid()), 0)?.finish();
-    run(case, "user", Some((own_uid(), caps)), &[&own], &foreign)
+    run(case, "strict", "user", Some((own_uid(), caps)), &[&own], &foreign)
 }
 
 /// Runs a case for root of a container, in scope `container`: one owned process is in the tool's pid namespace and one
 /// in a namespace below it, under different uids; the foreign one is outside, under the uid of an owned one.
 pub fn container_scope(case: &Case) -> Result<Outcome> {
+    in_container(case, "strict", own_uid(), |command| {
+        process::spawn(command, None, libc::CLONE_NEWPID | libc::CLONE_NEWNS)
+    })
+}
+
+/// Runs a case for root of a container with a user namespace of its own, to which the host delegated bpf(): the same
+/// processes, and nobody has a capability that counts outside of the container.
+pub fn token_scope(case: &Case) -> Result<Outcome> {
+    in_container(case, "token", own_uid(), |command| {
+        let container = process::spawn_in_userns(command, USERNS_FIRST)?;
+        let mut delegate = Command::new(cbpf()?.with_file_name("cbpfd"));
+        delegate.args(["delegate", "--pid", &container.pid().to_string(), "--tools", case.tool]);
+        let done = delegate.output().context("cbpfd delegate")?;
+        ensure!(done.status.success(), "cbpfd delegate: {}", String::from_utf8_lossy(&done.stderr));
+        Ok(container)
+    })
+}
+
+/// The first uid of the tests' user namespaces. Uids there are small.
+const USERNS_FIRST: u32 = 0x1000_0000;
+
+/// Starts the container that `start` makes of a command, and is the world outside of it.
+fn in_container(
+    case: &Case,
+    grant: &str,
+    outside_uid: u32,
+    start: impl FnOnce(&mut Command) -> Result<process::Child>,
+) -> Result<Outcome> {
     // The container says when the foreign process may go; what it is, is ours.
     let (ours, theirs) = UnixStream::pair()?;
     process::keep_over_exec(&theirs)?;
     let fd = theirs.as_raw_fd().to_string();
-    let mut container = Command::new(process::own_exe()?);
-    container.args(["container", case.tool, &fd, &own_uid().to_string()]);
-    let container = process::spawn(&mut container, None, libc::CLONE_NEWPID | libc::CLONE_NEWNS)?;
+    let mut command = Command::new(process::own_exe()?);
+    let inside_uid = if grant == "token" { 1000 } else { outside_uid };
+    let outside_uid = if grant == "token" { USERNS_FIRST + inside_uid } else { outside_uid };
+    command.args(["container", case.tool, grant, &fd, &inside_uid.to_string()]);
+    let container = start(&mut command)?;
     drop(theirs);
+    (&ours).write_all(b"ready\n")?;
     let mut answer = ours.try_clone()?;
     for line in BufReader::new(ours).lines() {
         match line?.split_once(' ').unwrap_or_default() {
             ("go", _) => {
-                process::spawn(&mut work(case, "foreign", Path::new(""))?, Some(own_uid()), 0)?.finish()?;
+                process::spawn(&mut work(case, "foreign", Path::new(""))?, Some(outside_uid), 0)?.finish()?;
                 answer.write_all(b"done\n")?;
             }
             ("passed", _) => {
@@ -161,25 +198,30 @@ pub fn container_scope(case: &Case) -> Result<Outcome> {
     bail!("the container ended without a word")
 }
 
-/// The other side of [`container_scope`], as the first process of the container's pid namespace.
-pub fn container(case: &Case, fd: i32, first_uid: u32) -> Result<()> {
+/// The other side of [`in_container`], as the first process of the container's pid namespace.
+pub fn container(case: &Case, grant: &str, fd: i32, first_uid: u32) -> Result<()> {
     FIRST_UID.get_or_init(|| first_uid);
     // SAFETY: the descriptor was passed to this process for this purpose.
     let mut outside = unsafe { UnixStream::from_raw_fd(fd) };
+    let mut lines = BufReader::new(outside.try_clone()?);
+    let mut ready = String::new();
+    lines.read_line(&mut ready)?;
+    ensure!(ready == "ready\n", "the world outside is gone");
+    let lines = RefCell::new(lines);
     let none = None::<&str>;
     mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)?;
     mount(Some("proc"), "/proc", Some("proc"), MsFlags::empty(), none)?;
     let own = |notes: &Path| process::spawn(&mut work(case, "own", notes)?, Some(own_uid()), 0);
     let nested = |notes: &Path| process::spawn(&mut work(case, "own", notes)?, Some(foreign_uid()), libc::CLONE_NEWPID);
-    let (mut ask, answer) = (outside.try_clone()?, outside.try_clone()?);
+    let mut ask = outside.try_clone()?;
     let foreign = || {
         (&ask).write_all(b"go \n")?;
         let mut line = String::new();
-        BufReader::new(&answer).read_line(&mut line)?;
+        lines.borrow_mut().read_line(&mut line)?;
         ensure!(line == "done\n", "the foreign process failed");
         Ok(0)
     };
-    let said = match run(case, "container", None, &[&own, &nested], &foreign) {
+    let said = match run(case, grant, "container", None, &[&own, &nested], &foreign) {
         Ok(Outcome::Passed) => "passed \n".into(),
         Ok(Outcome::NotHere(why)) => format!("not-here {}\n", why.replace('\n', " ")),
         Err(e) => format!("failed {}\n", format!("{e:#}").replace('\n', "\u{1}")),
@@ -222,13 +264,14 @@ type Spawn<'a> = &'a dyn Fn(&Path) -> Result<process::Child>;
 
 fn run(
     case: &Case,
+    grant: &str,
     scope: &str,
     user: Option<(u32, Vec<u32>)>,
     own: &[Spawn<'_>],
     foreign: &dyn Fn() -> Result<u64>,
 ) -> Result<Outcome> {
     let mut tool = Command::new(cbpf()?);
-    tool.args([case.tool, "--json", "--scope", scope]).args(case.args);
+    tool.args([case.tool, "--json", "--grant", grant, "--scope", scope]).args(case.args);
     if let Some((uid, caps)) = user {
         process::become_user(&mut tool, uid, process::available(&caps));
     }

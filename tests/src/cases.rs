@@ -15,8 +15,10 @@ cases! {
     execsnoop,
     gethostlatency,
     hardirqs,
+    offcputime,
     opensnoop,
     runqlat,
+    runqlen,
     syscount,
     tcpconnlat,
 }

@@ -1,8 +1,9 @@
 //! Processes of the tests: under other uids, in other namespaces, and the tool under test.
 
 use std::ffi::CString;
+use std::fs;
 use std::io::{self, BufRead as _, BufReader, Read as _};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
@@ -12,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
@@ -55,30 +56,53 @@ impl Child {
 /// Starts a command, under `uid` without any capability if one is given, as the first process of new namespaces
 /// (`CLONE_NEW*` in `flags`). `Command` cannot: unshare(CLONE_NEWPID) is for the children of its child only.
 pub fn spawn(command: &mut Command, uid: Option<u32>, flags: i32) -> Result<Child> {
+    spawn_then(command, uid, flags, None)
+}
+
+/// Starts a command as root of a user namespace of its own, whose uids and gids are `first` and the 65,535 after it,
+/// and as the first process of a pid and a mount namespace that belong to it.
+pub fn spawn_in_userns(command: &mut Command, first: u32) -> Result<Child> {
+    let flags = libc::CLONE_NEWUSER | libc::CLONE_NEWPID | libc::CLONE_NEWNS;
+    // Root there keeps its capabilities over exec only if it is root by then.
+    spawn_then(command, Some(0), flags, Some(first))
+}
+
+/// With `map_first`, the child executes after its uids and gids are mapped.
+fn spawn_then(command: &mut Command, uid: Option<u32>, flags: i32, map_first: Option<u32>) -> Result<Child> {
     let c = |s: &std::ffi::OsStr| CString::new(s.as_bytes());
     let argv: Vec<CString> =
         std::iter::once(command.get_program()).chain(command.get_args()).map(c).collect::<Result<_, _>>()?;
     let mut pointers: Vec<*const libc::c_char> = argv.iter().map(|arg| arg.as_ptr()).collect();
     pointers.push(std::ptr::null());
+    let (wait, go) = nix::unistd::pipe2(OFlag::O_CLOEXEC)?;
     // SAFETY: clone without CLONE_VM is fork. The child makes system calls only, on memory prepared above, and ends in
     // exec or _exit. Not libc's set*id(): those wait for the threads of this process, which the child has not.
-    unsafe {
+    let child = unsafe {
         match libc::syscall(libc::SYS_clone, flags | libc::SIGCHLD, 0, 0, 0, 0) {
-            -1 => Err(io::Error::last_os_error()).context("clone"),
+            -1 => return Err(io::Error::last_os_error()).context("clone"),
             0 => {
+                let mut word = [0u8; 1];
+                let told = map_first.is_none() || libc::read(wait.as_raw_fd(), word.as_mut_ptr().cast(), 1) == 1;
                 let ok = uid.is_none_or(|uid| {
                     libc::syscall(libc::SYS_setgroups, 0, std::ptr::null::<u32>()) == 0
                         && libc::syscall(libc::SYS_setresgid, uid, uid, uid) == 0
                         && libc::syscall(libc::SYS_setresuid, uid, uid, uid) == 0
                 });
-                if ok {
+                if told && ok {
                     libc::execv(pointers[0], pointers.as_ptr());
                 }
                 libc::_exit(127)
             }
-            pid => Ok(Child { pid: Pid::from_raw(pid as i32) }),
+            pid => Child { pid: Pid::from_raw(pid as i32) },
         }
+    };
+    if let Some(first) = map_first {
+        for map in ["uid_map", "gid_map"] {
+            fs::write(format!("/proc/{}/{map}", child.pid()), format!("0 {first} 65536")).context(map)?;
+        }
+        nix::unistd::write(&go, b"g")?;
     }
+    Ok(child)
 }
 
 /// Lets a descriptor live on in children.
@@ -121,7 +145,7 @@ fn set_caps(caps: &[u32]) -> io::Result<()> {
 
 /// Those of `caps` that this process may give away: a container or a hardened machine may lack some.
 pub fn available(caps: &[u32]) -> Vec<u32> {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask =
         status.lines().find_map(|l| l.strip_prefix("CapBnd:")).and_then(|m| u64::from_str_radix(m.trim(), 16).ok());
     caps.iter().copied().filter(|cap| mask.unwrap_or(0) & (1 << cap) != 0).collect()
@@ -171,11 +195,6 @@ impl Running {
                 Ok(Err((status.code(), stderr.join().unwrap_or_default())))
             }
         }
-    }
-
-    /// Its pid, as this process sees it.
-    pub fn pid(&self) -> u32 {
-        self.child.id()
     }
 
     /// Interrupts it and returns every line of its output, and its stderr.

@@ -27,7 +27,9 @@ fn main() -> ExitCode {
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     let result = match words[..] {
         ["work", tool, who, count, notes] => work(tool, who, count, notes),
-        ["container", tool, fd, uid] => find(tool).and_then(|case| case::container(case, fd.parse()?, uid.parse()?)),
+        ["container", tool, grant, fd, uid] => {
+            find(tool).and_then(|case| case::container(case, grant, fd.parse()?, uid.parse()?))
+        }
         ["loop", count] => count.parse().map_err(Into::into).and_then(loss::open_loop),
         ["hostile"] => hostile::open_names(),
         [] => suite("here", ""),
@@ -55,16 +57,22 @@ fn work(tool: &str, who: &str, count: &str, notes: &str) -> Result<()> {
     (find(tool)?.work)(&Work { who: who.into(), count: count.parse()?, notes: notes.into() })
 }
 
-/// What the table says of a tool on a kernel: works, or why not.
-fn expected(kernel: &str, tool: &str) -> Result<Option<String>> {
-    let table = include_str!("../kernels.md");
-    let mut rows = table.lines().filter(|line| line.starts_with('|'));
+/// What the table of a grant says of a tool on a kernel: works, or why not. `Ok(None)`: the grant does not exist there.
+fn expected(grant: &str, kernel: &str, tool: &str) -> Result<Option<Expected>> {
+    let text = include_str!("../kernels.md");
+    let (_, table) = text.split_once(&format!("## {grant}\n")).with_context(|| format!("no table for {grant}"))?;
+    let mut rows = table.split("\n## ").next().unwrap_or_default().lines().filter(|line| line.starts_with('|'));
     let cells = |row: &str| row.trim_matches('|').split('|').map(|c| c.trim().to_owned()).collect::<Vec<_>>();
     let head = cells(rows.next().context("no table")?);
-    let column = head.iter().position(|c| c == kernel).with_context(|| format!("no column {kernel} in kernels.md"))?;
-    let row = rows.map(cells).find(|row| row[0] == tool).with_context(|| format!("no row {tool} in kernels.md"))?;
+    let Some(column) = head.iter().position(|c| c == kernel) else { return Ok(None) };
+    let row = rows.map(cells).find(|row| row[0] == tool).with_context(|| format!("no row {tool} for {grant}"))?;
     let cell = row.get(column).with_context(|| format!("no cell for {tool} on {kernel}"))?;
-    Ok((cell != "works").then(|| cell.clone()))
+    Ok(Some(if cell == "works" { Expected::Works } else { Expected::Lacks(cell.clone()) }))
+}
+
+enum Expected {
+    Works,
+    Lacks(String),
 }
 
 #[derive(Default)]
@@ -102,7 +110,7 @@ impl Counts {
     }
 }
 
-type Scope = (&'static str, fn(&Case) -> Result<Outcome>);
+type Scope = (&'static str, &'static str, fn(&Case) -> Result<Outcome>);
 
 /// Gives a guest of the ladder a file system on a disk: its root is in memory.
 fn mount_disk() -> Result<()> {
@@ -121,16 +129,23 @@ fn suite(kernel: &str, filter: &str) -> Result<()> {
         mount_disk()?;
     }
     let mut counts = Counts::default();
-    let scopes: [Scope; 2] = [("user", case::user_scope), ("container", case::container_scope)];
-    for case in CASES {
-        for (scope, run) in scopes {
-            counts.test(&format!("{kernel}: owner {} {scope}", case.tool), filter, || {
-                match (run(case)?, expected(kernel, case.tool)?) {
-                    (Outcome::Passed, None) => Ok(None),
-                    (Outcome::NotHere(_), Some(lacks)) => Ok(Some(lacks)),
-                    (Outcome::NotHere(why), None) => bail!("kernels.md says that it works: {why}"),
-                    (Outcome::Passed, Some(lacks)) => bail!("it works, but kernels.md says: {lacks}"),
-                }
+    let scopes: [Scope; 3] = [
+        ("strict", "user", case::user_scope),
+        ("strict", "container", case::container_scope),
+        ("token", "container", case::token_scope),
+    ];
+    for (grant, scope, run) in scopes {
+        for case in CASES {
+            let name = format!("{kernel}: owner {} {grant} {scope}", case.tool);
+            let Some(expected) = expected(grant, kernel, case.tool)? else {
+                counts.test(&name, filter, || Ok(Some(format!("this kernel has no {grant} grant"))));
+                continue;
+            };
+            counts.test(&name, filter, || match (run(case)?, expected) {
+                (Outcome::Passed, Expected::Works) => Ok(None),
+                (Outcome::NotHere(_), Expected::Lacks(what)) => Ok(Some(what)),
+                (Outcome::NotHere(why), Expected::Works) => bail!("kernels.md says that it works: {why}"),
+                (Outcome::Passed, Expected::Lacks(what)) => bail!("it works, but kernels.md says: {what}"),
             });
         }
     }
