@@ -6,6 +6,7 @@
 
 mod case;
 mod cases;
+mod daemon;
 mod hostile;
 mod loss;
 mod process;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
             find(tool).and_then(|case| case::container(case, grant, fd.parse()?, uid.parse()?))
         }
         ["loop", count] => count.parse().map_err(Into::into).and_then(loss::open_loop),
+        ["client", what, socket] => daemon::client(what, socket.as_ref()),
         ["hostile"] => hostile::open_names(),
         [] => suite("here", ""),
         [kernel] => suite(kernel, ""),
@@ -129,10 +131,13 @@ fn suite(kernel: &str, filter: &str) -> Result<()> {
         mount_disk()?;
     }
     let mut counts = Counts::default();
-    let scopes: [Scope; 3] = [
+    let scopes: [Scope; 6] = [
         ("strict", "user", case::user_scope),
         ("strict", "container", case::container_scope),
         ("token", "container", case::token_scope),
+        ("daemon", "user", case::daemon_user_scope),
+        ("daemon", "container", case::daemon_container_scope),
+        ("daemon", "rootless container", case::daemon_rootless_scope),
     ];
     for (grant, scope, run) in scopes {
         for case in CASES {
@@ -154,6 +159,9 @@ fn suite(kernel: &str, filter: &str) -> Result<()> {
     };
     plain("hostile names in text", &hostile::text);
     plain("hostile names in JSON", &hostile::json);
+    for (name, test) in daemon::TESTS {
+        plain(&format!("daemon: {name}"), test);
+    }
     // Emulated, 600,000 opens take minutes, and the counters are the same.
     if kernel == "here" {
         plain("loss is counted, text", &|| loss::test(loss::Reader::Text));
