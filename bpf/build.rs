@@ -7,14 +7,17 @@
 #[allow(dead_code)] // the library uses the rest
 mod check;
 
+use std::collections::BTreeSet;
+use std::ffi::{CStr, CString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
 use std::time::SystemTime;
-use std::{env, fs, thread};
+use std::{env, fs, ptr, slice, thread};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use libbpf_cargo::SkeletonBuilder;
+use libbpf_rs::libbpf_sys;
 
 fn main() -> Result<()> {
     let dir = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
@@ -43,7 +46,7 @@ fn main() -> Result<()> {
         Ok::<(), anyhow::Error>(())
     })?;
 
-    objects(&out, &tools)?;
+    objects(&out, &tools).context("the table of objects")?;
     events(&dir, &out, &clang)
 }
 
@@ -118,13 +121,85 @@ fn up_to_date(object: &Path, deps: &Path, script: &Path) -> Result<bool> {
 fn objects(out: &Path, tools: &[String]) -> Result<()> {
     let mut text = String::from("/// Every object, sorted by name.\npub static OBJECTS: &[Object] = &[\n");
     for name in tools {
+        let types = kernel_types(&out.join(format!("{name}.bpf.o"))).with_context(|| name.clone())?;
         text += &format!(
-            "    Object {{ name: \"{name}\", bytes: &Aligned(*include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{name}.bpf.o\"))).0 }},\n"
+            "    Object {{\n        name: \"{name}\",\n        \
+             bytes: &Aligned(*include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{name}.bpf.o\"))).0,\n        \
+             types: &{types:?},\n    }},\n"
         );
     }
     text += "];\n";
     fs::write(out.join("objects.rs"), text)?;
     Ok(())
+}
+
+/// The kernel types that the object's relocations name, without what follows `___`.
+fn kernel_types(object: &Path) -> Result<Vec<String>> {
+    let path = CString::new(object.as_os_str().as_encoded_bytes())?;
+    let mut ext = ptr::null_mut();
+    // SAFETY: a C string, and a pointer of ours that takes the second result.
+    let btf = unsafe { libbpf_sys::btf__parse_elf(path.as_ptr(), &mut ext) };
+    if btf.is_null() || ext.is_null() {
+        bail!("the object has no BTF");
+    }
+    let mut size = 0;
+    // SAFETY: the bytes live as long as `ext`, which is freed below.
+    let ext_bytes = unsafe {
+        let data = libbpf_sys::btf_ext__raw_data(ext, &mut size);
+        slice::from_raw_parts(data.cast::<u8>(), size as usize)
+    };
+    let name = |id: u32| {
+        // SAFETY: libbpf checks the id and the offset, and its strings live as long as `btf`.
+        let name = unsafe {
+            let t = libbpf_sys::btf__type_by_id(btf, id);
+            if t.is_null() { ptr::null() } else { libbpf_sys::btf__name_by_offset(btf, (*t).name_off) }
+        };
+        // SAFETY: as above.
+        (!name.is_null()).then(|| unsafe { CStr::from_ptr(name) }.to_string_lossy().into_owned())
+    };
+    let names = relocated(ext_bytes)?.into_iter().map(|id| {
+        let name = name(id).with_context(|| format!("no type {id}"))?;
+        Ok(name.rsplit_once("___").map_or(name.as_str(), |(name, _)| name).to_owned())
+    });
+    let names = names.collect::<Result<BTreeSet<String>>>();
+    // SAFETY: both came from libbpf and are not used any more.
+    unsafe {
+        libbpf_sys::btf_ext__free(ext);
+        libbpf_sys::btf__free(btf);
+    }
+    Ok(names?.into_iter().collect())
+}
+
+/// The types that the relocations in a `.BTF.ext` section start from (struct btf_ext_header, libbpf's btf.h).
+fn relocated(ext: &[u8]) -> Result<Vec<u32>> {
+    // enum bpf_core_relo_kind. The engine hands libbpf an extract of the kernel's types (`kernel_types` in common/),
+    // in which ids are others, and the inside of a structure behind a pointer is left out.
+    const TYPE_ID_TARGET: u32 = 7;
+    const TYPE_MATCHES: u32 = 12;
+    let word = |at: usize| -> Result<u32> {
+        let bytes = ext.get(at..at + 4).context("the section is cut short")?;
+        Ok(u32::from_ne_bytes(bytes.try_into()?))
+    };
+    let [header, start, len] = [word(4)?, word(24)?, word(28)?].map(|n| n as usize);
+    let (mut at, end) = (header + start, header + start + len);
+    let mut types = Vec::new();
+    if len > 0 {
+        let record = word(at)? as usize;
+        at += 4;
+        while at < end {
+            let count = word(at + 4)?;
+            at += 8;
+            for _ in 0..count {
+                let kind = word(at + 12)?;
+                if kind == TYPE_ID_TARGET || kind == TYPE_MATCHES {
+                    bail!("bpf_core_type_id_kernel() and bpf_core_type_matches() are not to be had");
+                }
+                types.push(word(at + 4)?);
+                at += record;
+            }
+        }
+    }
+    Ok(types)
 }
 
 /// An event that is only ever written to the ring never reaches an object's BTF. So one more object declares an

@@ -16,6 +16,8 @@ use libbpf_rs::{
 };
 use plain::Plain;
 
+use crate::kernel_types::KernelTypes;
+
 /// What a tool asks of the engine: an object, how its knobs stand, and what to attach to. Typed and bounded, so
 /// that whoever has the privilege can check it.
 #[derive(Debug)]
@@ -194,14 +196,16 @@ pub fn possible_cpus() -> Result<u32> {
 pub fn load(plan: &Plan, owner: &cbpf_owner, options: Options) -> Result<Loaded> {
     ensure!(owner.scope != cbpf_scope::CBPF_NOBODY.0, "the ownership record is empty");
     let tool = plan.object.name;
-    let open = open(plan.object)?;
-    let programs = cbpf_bpf::programs(&open)?;
-    drop(open);
+    let types = KernelTypes::of(plan.object.types).ok();
+    let object = open(plan.object, types.as_ref())?;
+    let programs = cbpf_bpf::programs(&object)?;
     let sets: BTreeSet<u32> = programs.iter().flat_map(|p| p.sets.iter().copied()).collect();
     let sets = if sets.is_empty() { BTreeSet::from([0]) } else { sets };
     let mut reasons = Vec::new();
+    let mut opened = Some(object);
     for set in sets {
-        match load_set(plan, owner, options, &programs, set) {
+        let object = opened.take().map_or_else(|| open(plan.object, types.as_ref()), Ok)?;
+        match load_set(plan, owner, options, &programs, set, object) {
             Ok(mut loaded) => {
                 loaded.passed_over = reasons;
                 return Ok(loaded);
@@ -223,14 +227,24 @@ impl fmt::Display for BadPlan {
 }
 impl std::error::Error for BadPlan {}
 
-fn open(object: &Object) -> Result<OpenObject> {
-    ObjectBuilder::default()
-        .name(object.name)?
-        .open_memory(object.bytes)
-        .with_context(|| format!("cannot open the object of {}", object.name))
+/// Opens an object. Without `types` libbpf looks through the kernel's own, which takes its time.
+fn open(object: &Object, types: Option<&KernelTypes>) -> Result<OpenObject> {
+    let mut builder = ObjectBuilder::default();
+    builder.name(object.name)?;
+    if let Some(types) = types {
+        builder.btf_custom_path(types.path())?;
+    }
+    builder.open_memory(object.bytes).with_context(|| format!("cannot open the object of {}", object.name))
 }
 
-fn load_set(plan: &Plan, owner: &cbpf_owner, options: Options, programs: &[Program], set: u32) -> Result<Loaded> {
+fn load_set(
+    plan: &Plan,
+    owner: &cbpf_owner,
+    options: Options,
+    programs: &[Program],
+    set: u32,
+    mut object: OpenObject,
+) -> Result<Loaded> {
     let host = owner.scope == cbpf_scope::CBPF_HOST.0;
     let wanted = |p: &Program| {
         (p.sets.is_empty() || p.sets.contains(&set))
@@ -248,7 +262,6 @@ fn load_set(plan: &Plan, owner: &cbpf_owner, options: Options, programs: &[Progr
         "it has a meaning for the whole machine only (--scope host)"
     );
 
-    let mut object = open(plan.object)?;
     write_data(plan, owner, &mut object)?;
     size_maps(plan, owner, options, &mut object)?;
     for mut program in object.progs_mut() {
@@ -507,7 +520,9 @@ fn perf_event(sample: Sample, cpu: i32) -> Result<OwnedFd> {
 
 /// Asks the kernel what this process is; see `bpf/viewer.bpf.c`.
 pub fn describe_caller() -> Result<viewer_info> {
-    let mut object = open(cbpf_bpf::object("viewer").context("no object for viewer")?)?;
+    let object = cbpf_bpf::object("viewer").context("no object for viewer")?;
+    let types = KernelTypes::of(object.types).ok();
+    let mut object = open(object, types.as_ref())?;
     ensure!(
         cbpf_bpf::programs(&object)?.iter().any(|p| p.subject == Subject::Viewer),
         "no program describes the caller"
