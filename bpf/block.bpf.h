@@ -48,14 +48,7 @@ typedef void (*btf_trace_block_rq_insert___q)(void *, struct request_queue *, st
 
 /* Two loads behind a constant test, never one at a computed place: the verifier wants ctx offsets it can see. */
 #define FIRST_OR(nth, ctx, flavour)							\
-	({										\
-		void *___p;								\
-		if (bpf_core_type_exists(flavour))					\
-			___p = (void *)*(volatile unsigned long long *)&(ctx)[nth];	\
-		else									\
-			___p = (void *)*(volatile unsigned long long *)&(ctx)[0];	\
-		___p;									\
-	})
+	(bpf_core_type_exists(flavour) ? CTX_ARG(ctx, nth) : CTX_ARG(ctx, 0))
 #define QUEUED_BIO(ctx) ((struct bio *)FIRST_OR(1, ctx, btf_trace_block_bio_queue___q))
 #define MERGED_BIO(ctx) ((struct bio *)FIRST_OR(2, ctx, btf_trace_block_bio_backmerge___q))
 #define SPLIT_BIO(ctx) ((struct bio *)FIRST_OR(1, ctx, btf_trace_block_split___q))
@@ -90,14 +83,12 @@ TRACE_CURRENT_ELSE("", "tp_btf/block_bio_queue", own_bio, bios, QUEUED_BIO(ctx))
 {
 	struct bio *bio = QUEUED_BIO(ctx);
 	struct bio_owner value = {};
-	__u64 key = (__u64)bio;
 
 	/* An empty flush begins no request of its own. */
 	if (bio->bi_opf & REQ_PREFLUSH && !bio->bi_iter.bi_size)
-		map_del(o, &bios, &key);
-	else
-		record(o, &bios, key, &value);
-	return 0;
+		return 0;
+	record(o, &bios, bio, &value);
+	return KEEP;
 }
 
 /* The new bio is the first part of one that was queued, and was not queued itself. bio_chain() has tied it to that. */

@@ -1,10 +1,11 @@
-//! What every object must be, checked when it is built and again when it is loaded.
+//! What an object says of itself: its programs, by their ownership tags, and its knobs. A program without a tag is
+//! neither built nor loaded.
 
 use std::ffi::OsStr;
 
 use libbpf_rs::btf::types::DeclTag;
 use libbpf_rs::btf::{Btf, types};
-use libbpf_rs::{AsRawLibbpf as _, MapType, ObjectBuilder, OpenObject, ReferencesType as _, Result};
+use libbpf_rs::{AsRawLibbpf as _, OpenObject, ReferencesType as _, Result};
 
 /// Whose event a program reports: the entry macro that made it (`bpf/entry.bpf.h`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,43 +43,8 @@ pub struct Program {
     pub when: Option<String>,
 }
 
-/// Map memory that one tool may ask for, bytes, the ring not counted.
-const MAX_MAP_MEMORY: u64 = 32 << 20;
-
 fn fault<T>(text: String) -> Result<T> {
     Err(libbpf_rs::Error::from(std::io::Error::new(std::io::ErrorKind::InvalidData, text)))
-}
-
-/// Checks a whole object file: every program tagged and fully inlined, every map bounded.
-pub fn object(bytes: &[u8]) -> Result<()> {
-    let object = ObjectBuilder::default().open_memory(bytes)?;
-    programs(&object)?;
-    for program in object.progs() {
-        let name = program.name().to_string_lossy().into_owned();
-        // BPF_PSEUDO_CALL and BPF_PSEUDO_FUNC: a call of our own code, or its address for a callback.
-        let calls = program
-            .insns()
-            .iter()
-            .any(|insn| (insn.code == 0x85 && insn.src_reg() == 1) || (insn.code == 0x18 && insn.src_reg() == 4));
-        if calls {
-            return fault(format!("program {name} has a subprogram or a callback; all code must be inlined"));
-        }
-    }
-    let mut memory = 0;
-    for map in object.maps() {
-        let name = map.name().to_string_lossy().into_owned();
-        let sized_by_engine = matches!(map.map_type(), MapType::RingBuf);
-        if map.max_entries() == 0 && map.map_type() != MapType::TaskStorage {
-            return fault(format!("map {name} has no bound"));
-        }
-        if !sized_by_engine {
-            memory += u64::from(map.max_entries()) * u64::from(map.key_size() + map.value_size());
-        }
-    }
-    if memory > MAX_MAP_MEMORY {
-        return fault(format!("maps of {memory} bytes; the bound is {MAX_MAP_MEMORY}"));
-    }
-    Ok(())
 }
 
 /// The programs of an opened object; an error names the first one without a valid tag.

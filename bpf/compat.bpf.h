@@ -48,6 +48,17 @@ static __always_inline __u64 cgroup_ancestor(struct cgroup *cgrp, int level)
 	return BPF_CORE_READ(up, kn, id);
 }
 
+/*
+ * Argument `nth` of a tp_btf program. In assembly, because the compiler makes one load at a chosen place of two loads
+ * at either of two places, and a context may not be read at a place that was computed (all of the ladder but 7.x).
+ */
+#define CTX_ARG(ctx, nth)								\
+	({										\
+		__u64 ___arg;								\
+		asm volatile("%0 = *(u64 *)(%1 + %2)" : "=r"(___arg) : "r"(ctx), "i"((nth) * 8));	\
+		(void *)___arg;								\
+	})
+
 /* A kernfs id was a union before 5.5; the floor is 5.10, so it is a plain u64 everywhere. */
 
 #endif

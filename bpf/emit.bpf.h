@@ -54,7 +54,7 @@ static __always_inline struct cbpf_counts *this_cpu_counts(void)
 {
 	__u32 cpu = bpf_get_smp_processor_id();
 
-	return bpf_map_lookup_elem(&counts, &cpu);
+	return raw_get(&counts, &cpu);
 }
 
 /* Atomic, although per CPU: an interrupt may count between our load and our store. */
@@ -63,7 +63,7 @@ static __always_inline struct cbpf_counts *this_cpu_counts(void)
 /* An event of the scope was lost for this reason. */
 static __always_inline void drop(owner_t o, enum cbpf_loss why)
 {
-	struct cbpf_counts *c = o->ok ? this_cpu_counts() : 0;
+	struct cbpf_counts *c = o.ok ? this_cpu_counts() : 0;
 
 	if (c) {
 		COUNT(c->matched);
@@ -84,7 +84,7 @@ static __always_inline void emit(owner_t o, struct cbpf_head *head, __u64 size)
 	struct cbpf_counts *c;
 	__u64 flags = BPF_RB_NO_WAKEUP;
 
-	if (!o->ok)
+	if (!o.ok)
 		return;
 	c = this_cpu_counts();
 	if (!c)
@@ -100,7 +100,7 @@ static __always_inline void emit(owner_t o, struct cbpf_head *head, __u64 size)
 		flags = BPF_RB_FORCE_WAKEUP;
 	}
 	COUNT(c->matched);
-	if (bpf_ringbuf_output(&events, head, size, flags))
+	if (raw_send(&events, head, size, flags))
 		COUNT(c->dropped[CBPF_RING_FULL]);
 }
 
@@ -110,9 +110,9 @@ static __always_inline void *scratch_of(owner_t o)
 	struct cbpf_scratch *s;
 	__u32 zero = 0;
 
-	if (!o->ok)
+	if (!o.ok)
 		return 0;
-	s = bpf_map_lookup_elem(&scratch_space, &zero);
+	s = raw_get(&scratch_space, &zero);
 	if (!s)
 		return 0;
 	s->user = bpf_get_current_pid_tgid();
@@ -172,30 +172,39 @@ static __always_inline __u32 read_string(struct cbpf_head *head, char *to, __u32
 }
 
 /* Maps. Looking up is letting out too: a value found can be changed in place. */
-#define map_get(o, map, key) ((o)->ok ? bpf_map_lookup_elem(map, key) : 0)
-#define map_del(o, map, key) ((o)->ok ? bpf_map_delete_elem(map, key) : -1)
+static __always_inline void *map_get(owner_t o, void *map, const void *key)
+{
+	return o.ok ? raw_get(map, key) : 0;
+}
+
+static __always_inline void map_del(owner_t o, void *map, const void *key)
+{
+	if (o.ok)
+		raw_del(map, key);
+}
 
 /* Stores state between two programs; false, and an event lost, when the map is full. */
-#define map_put(o, map, key, value)							\
-	({										\
-		bool ___put = (o)->ok && !bpf_map_update_elem(map, key, value, BPF_ANY);	\
-		if (!___put)								\
-			drop(o, CBPF_MAP_FULL);						\
-		___put;									\
-	})
+static __always_inline bool map_put(owner_t o, void *map, const void *key, const void *value)
+{
+	if (o.ok && !raw_put(map, key, value, BPF_ANY))
+		return true;
+	drop(o, CBPF_MAP_FULL);
+	return false;
+}
 
-/* The value of `key`, made as zeroes if need be; NULL, and an event lost, when the map is full. */
-#define map_get_or_zero(o, map, key, zero)						\
-	({										\
-		void *___v = (o)->ok ? bpf_map_lookup_elem(map, key) : 0;			\
-		if (!___v && (o)->ok) {							\
-			bpf_map_update_elem(map, key, zero, BPF_NOEXIST);		\
-			___v = bpf_map_lookup_elem(map, key);				\
-			if (!___v)							\
-				drop(o, CBPF_MAP_FULL);					\
-		}									\
-		___v;									\
-	})
+/* The value of `key`, made as `zero` if need be; NULL, and an event lost, when the map is full. */
+static __always_inline void *map_get_or_zero(owner_t o, void *map, const void *key, const void *zero)
+{
+	void *value = map_get(o, map, key);
+
+	if (value || !o.ok)
+		return value;
+	raw_put(map, key, zero, BPF_NOEXIST);
+	value = raw_get(map, key);
+	if (!value)
+		drop(o, CBPF_MAP_FULL);
+	return value;
+}
 
 /*
  * Does the subject's comm contain the knob `part`? An empty part matches all. Here and not in the report, so that
@@ -222,7 +231,7 @@ static __always_inline bool comm_has(owner_t o, const volatile char *part)
 /* One more event that a map, not the ring, delivers. */
 static __always_inline void matched(owner_t o)
 {
-	struct cbpf_counts *c = o->ok ? this_cpu_counts() : 0;
+	struct cbpf_counts *c = o.ok ? this_cpu_counts() : 0;
 
 	if (c)
 		COUNT(c->matched);

@@ -29,22 +29,25 @@
 #ifndef CBPF_ENTRY_BPF_H
 #define CBPF_ENTRY_BPF_H
 
-/* `key` is a word that the macros below may write and a tool may not (cbpf.bpf.h poisons it). */
+/* `key` is the word "section", which the macros below may write and a tool may not (cbpf.bpf.h poisons it). */
 #define PROGRAM(key, kind, opts, sec)							\
 	/* arguments come as numbers, and the body gives them their types */		\
 	_Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wint-conversion\"")	\
-	__attribute__((btf_decl_tag("cbpf:" kind " " opts), section(sec), used))
+	__attribute__((btf_decl_tag("cbpf:" kind " " opts), key(sec), used))
 #define BODY _Pragma("GCC diagnostic pop") static __always_inline int
+
+/* What a body returns so that the key it was entered by stays in its map. */
+#define KEEP 1
 
 #define TRACE_CURRENT_IF(opts, sec, name, cond, args...)				\
 static __always_inline int name##_body(owner_t o, unsigned long long *ctx, ##args);	\
 static __always_inline bool name##_if(unsigned long long *ctx, ##args) { return cond; }	\
-PROGRAM(cbpf_owned, "current", opts, sec) int name(unsigned long long *ctx)			\
+PROGRAM(section, "current", opts, sec) int name(unsigned long long *ctx)			\
 {											\
 	struct cbpf_owned o = {};							\
 											\
 	if (name##_if(___bpf_ctx_cast(args)) && own_current(&o))			\
-		name##_body(&o, ___bpf_ctx_cast(args));					\
+		name##_body(o, ___bpf_ctx_cast(args));					\
 	return 0;									\
 }											\
 BODY name##_body(owner_t o, unsigned long long *ctx, ##args)
@@ -53,22 +56,21 @@ BODY name##_body(owner_t o, unsigned long long *ctx, ##args)
 	TRACE_CURRENT_IF(opts, sec, name, (true), ##args)
 
 /*
- * What is keyed by an address is recorded anew whenever the address begins to mean something else, and so it must be
- * forgotten when that something is not owned: or its owner would be taken for who had the address before.
+ * What is keyed by an address is recorded anew whenever the address begins to mean something else, and forgotten when
+ * that something is not owned: or its owner would be taken for who had the address before. The body returns KEEP
+ * when it recorded something.
  */
 #define TRACE_CURRENT_ELSE(opts, sec, name, stale, stale_expr, args...)			\
 static __always_inline int name##_body(owner_t o, unsigned long long *ctx, ##args);	\
 static __always_inline __u64 name##_stale(unsigned long long *ctx, ##args) { return (__u64)(stale_expr); }	\
-PROGRAM(cbpf_owned, "current", opts, sec) int name(unsigned long long *ctx)			\
+PROGRAM(section, "current", opts, sec) int name(unsigned long long *ctx)			\
 {											\
 	struct cbpf_owned o = {};							\
-	__u64 key;									\
 											\
-	if (own_current(&o)) {								\
-		name##_body(&o, ___bpf_ctx_cast(args));					\
-	} else {									\
-		key = name##_stale(___bpf_ctx_cast(args));				\
-		bpf_map_delete_elem(&stale, &key);					\
+	if (!own_current(&o) || name##_body(o, ___bpf_ctx_cast(args)) != KEEP) {	\
+		__u64 key = name##_stale(___bpf_ctx_cast(args));			\
+											\
+		raw_del(&stale, &key);							\
 	}										\
 	return 0;									\
 }											\
@@ -80,51 +82,48 @@ static __always_inline struct task_struct *name##_of(unsigned long long *ctx, ##
 {											\
 	return subject;									\
 }											\
-PROGRAM(cbpf_owned, "task", opts, sec) int name(unsigned long long *ctx)			\
+PROGRAM(section, "task", opts, sec) int name(unsigned long long *ctx)			\
 {											\
 	struct cbpf_owned o = {};							\
 											\
 	if (own_task(name##_of(___bpf_ctx_cast(args)), &o))				\
-		name##_body(&o, ___bpf_ctx_cast(args));					\
+		name##_body(o, ___bpf_ctx_cast(args));					\
 	return 0;									\
 }											\
 BODY name##_body(owner_t o, unsigned long long *ctx, ##args)
 
 /* Two subjects. Either proof may be none; the helpers then do nothing for it. */
 #define TRACE_SWITCH(opts, name)							\
-static __always_inline int name##_body(owner_t prev_owner, owner_t next_owner,		\
+static __always_inline int name##_body(owner_t prev_owner, owner_t next_owner, unsigned long long *ctx,	\
 				       bool preempt, struct task_struct *prev, struct task_struct *next);	\
-PROGRAM(cbpf_owned, "switch", opts, "tp_btf/sched_switch") int name(unsigned long long *ctx)	\
+PROGRAM(section, "switch", opts, "tp_btf/sched_switch") int name(unsigned long long *ctx)	\
 {											\
 	struct task_struct *prev = (void *)ctx[1], *next = (void *)ctx[2];		\
 	struct cbpf_owned prev_owner = {}, next_owner = {};				\
-	bool owned = own_task(prev, &prev_owner);					\
+	bool either = own_task(prev, &prev_owner);					\
 											\
-	owned |= own_task(next, &next_owner);						\
-	if (owned)									\
-		name##_body(&prev_owner, &next_owner, ctx[0], prev, next);		\
+	either |= own_task(next, &next_owner);						\
+	if (either)									\
+		name##_body(prev_owner, next_owner, ctx, ctx[0], prev, next);		\
 	return 0;									\
 }											\
-BODY name##_body(owner_t prev_owner, owner_t next_owner,		\
+BODY name##_body(owner_t prev_owner, owner_t next_owner, unsigned long long *ctx,	\
 				       bool preempt, struct task_struct *prev, struct task_struct *next)
-
-#define owned(o) ((o)->ok)
 
 /*
  * The values of `map` start with a struct cbpf_subject that `record` filled in. The body gets the value as `at`;
  * when it returns, the key is removed, unless it returns KEEP. Where nothing is recorded but `anonymous` holds, the
  * event is the scope's all the same, by no task that could be named, and `at` is NULL.
  */
-#define KEEP 1
 #define TRACE_KEYED_ELSE(opts, sec, name, map, key_expr, anonymous_expr, stale, stale_expr, args...)	\
 static __always_inline int name##_body(owner_t o, void *at, unsigned long long *ctx, ##args);	\
 static __always_inline __u64 name##_key(unsigned long long *ctx, ##args) { return (__u64)(key_expr); }	\
 static __always_inline bool name##_anonymous(unsigned long long *ctx, ##args) { return anonymous_expr; }	\
 static __always_inline __u64 name##_stale(unsigned long long *ctx, ##args) { return (__u64)(stale_expr); }	\
-PROGRAM(cbpf_owned, "keyed", opts, sec) int name(unsigned long long *ctx)		\
+PROGRAM(section, "keyed", opts, sec) int name(unsigned long long *ctx)		\
 {											\
 	__u64 key = name##_key(___bpf_ctx_cast(args));					\
-	struct cbpf_subject *at = bpf_map_lookup_elem(&map, &key);			\
+	struct cbpf_subject *at = raw_get(&map, &key);				\
 	struct cbpf_owned o = {};							\
 											\
 	if (at) {									\
@@ -134,12 +133,12 @@ PROGRAM(cbpf_owned, "keyed", opts, sec) int name(unsigned long long *ctx)		\
 	} else {									\
 		key = name##_stale(___bpf_ctx_cast(args));				\
 		if (key)								\
-			bpf_map_delete_elem(&stale, &key);				\
+			raw_del(&stale, &key);					\
 		return 0;								\
 	}										\
 	o.ok = 1;									\
-	if (name##_body(&o, at, ___bpf_ctx_cast(args)) != KEEP && at)			\
-		bpf_map_delete_elem(&map, &key);					\
+	if (name##_body(o, at, ___bpf_ctx_cast(args)) != KEEP && at)			\
+		raw_del(&map, &key);						\
 	return 0;									\
 }											\
 BODY name##_body(owner_t o, void *at, unsigned long long *ctx, ##args)
@@ -162,12 +161,12 @@ static __always_inline __u64 name##_from(unsigned long long *ctx, ##args) { retu
 static __always_inline __u64 name##_to(unsigned long long *ctx, ##args) { return (__u64)(to_expr); }	\
 static __always_inline __u64 name##_since(unsigned long long *ctx, ##args) { return since_expr; }	\
 static __always_inline bool name##_anonymous(unsigned long long *ctx, ##args) { return anonymous_expr; }	\
-PROGRAM(cbpf_owned, "keyed", opts, sec) int name(unsigned long long *ctx)		\
+PROGRAM(section, "keyed", opts, sec) int name(unsigned long long *ctx)		\
 {											\
 	__u64 from_key = name##_from(___bpf_ctx_cast(args));				\
 	__u64 to_key = name##_to(___bpf_ctx_cast(args));				\
-	struct cbpf_subject *handed = bpf_map_lookup_elem(&from, &from_key);		\
-	struct cbpf_subject *at = bpf_map_lookup_elem(&to, &to_key);			\
+	struct cbpf_subject *handed = raw_get(&from, &from_key);			\
+	struct cbpf_subject *at = raw_get(&to, &to_key);				\
 	bool stale = at && at->ts < name##_since(___bpf_ctx_cast(args));		\
 	struct cbpf_owned o = {};							\
 											\
@@ -181,60 +180,59 @@ PROGRAM(cbpf_owned, "keyed", opts, sec) int name(unsigned long long *ctx)		\
 		o.who.anonymous = 1;							\
 	} else {									\
 		if (stale)								\
-			bpf_map_delete_elem(&to, &to_key);				\
+			raw_del(&to, &to_key);					\
 		return 0;								\
 	}										\
 	o.ok = 1;									\
-	name##_body(&o, at, ___bpf_ctx_cast(args));					\
+	name##_body(o, at, ___bpf_ctx_cast(args));					\
 	if (handed)									\
-		bpf_map_delete_elem(&from, &from_key);					\
+		raw_del(&from, &from_key);						\
 	return 0;									\
 }											\
 BODY name##_body(owner_t o, void *at, unsigned long long *ctx, ##args)
 
 /* Records the subject of `o` under `key`, for a TRACE_KEYED program to find. */
-#define record(o, map, key, value)							\
-	({										\
-		__u64 ___key = (__u64)(key);						\
-											\
-		describe(o, &(value)->who);						\
-		(value)->who.ts = bpf_ktime_get_ns();					\
-		map_put(o, map, &___key, value);					\
-	})
+static __always_inline bool record_as(owner_t o, void *map, __u64 key, const void *value, struct cbpf_subject *who)
+{
+	describe(o, who);
+	who->ts = bpf_ktime_get_ns();
+	return map_put(o, map, &key, value);
+}
+#define record(o, map, key, value) record_as(o, map, (__u64)(key), value, &(value)->who)
 
 /* In an interrupt `current` is the interrupted task: what is told of it is what was taken from it. */
 #define TRACE_INTERRUPTED(opts, sec, name, args...)					\
 static __always_inline int name##_body(owner_t o, unsigned long long *ctx, ##args);	\
-PROGRAM(cbpf_owned, "interrupted", opts, sec) int name(unsigned long long *ctx)			\
+PROGRAM(section, "interrupted", opts, sec) int name(unsigned long long *ctx)			\
 {											\
 	struct cbpf_owned o = {};							\
 											\
 	if (own_current(&o))								\
-		name##_body(&o, ___bpf_ctx_cast(args));					\
+		name##_body(o, ___bpf_ctx_cast(args));					\
 	return 0;									\
 }											\
 BODY name##_body(owner_t o, unsigned long long *ctx, ##args)
 
 #define TRACE_SAMPLE(opts, name)							\
 static __always_inline int name##_body(owner_t o, struct bpf_perf_event_data *ctx);	\
-PROGRAM(cbpf_owned, "interrupted", opts, "perf_event") int name(struct bpf_perf_event_data *ctx)	\
+PROGRAM(section, "interrupted", opts, "perf_event") int name(struct bpf_perf_event_data *ctx)	\
 {											\
 	struct cbpf_owned o = {};							\
 											\
 	if (own_current(&o))								\
-		name##_body(&o, ctx);							\
+		name##_body(o, ctx);							\
 	return 0;									\
 }											\
 BODY name##_body(owner_t o, struct bpf_perf_event_data *ctx)
 
 #define USER_FUNCTION(cast, opts, sec, name, args...)				\
 static __always_inline int name##_body(owner_t o, struct pt_regs *ctx, ##args);		\
-PROGRAM(cbpf_owned, "current", opts, sec) int name(struct pt_regs *ctx)				\
+PROGRAM(section, "current", opts, sec) int name(struct pt_regs *ctx)				\
 {											\
 	struct cbpf_owned o = {};							\
 											\
 	if (own_current(&o))								\
-		name##_body(&o, cast(args));						\
+		name##_body(o, cast(args));						\
 	return 0;									\
 }											\
 BODY name##_body(owner_t o, struct pt_regs *ctx, ##args)
@@ -244,12 +242,12 @@ BODY name##_body(owner_t o, struct pt_regs *ctx, ##args)
 /* No owner exists. The proof is good for everything, and the engine loads it in scope `host` only. */
 #define TRACE_HOST(opts, sec, name, args...)					\
 static __always_inline int name##_body(owner_t o, unsigned long long *ctx, ##args);	\
-PROGRAM(cbpf_owned, "host", opts, sec) int name(unsigned long long *ctx)			\
+PROGRAM(section, "host", opts, sec) int name(unsigned long long *ctx)			\
 {											\
 	struct cbpf_owned o = { .ok = owner.scope == CBPF_HOST };			\
 											\
 	if (o.ok)									\
-		name##_body(&o, ___bpf_ctx_cast(args));					\
+		name##_body(o, ___bpf_ctx_cast(args));					\
 	return 0;									\
 }											\
 BODY name##_body(owner_t o, unsigned long long *ctx, ##args)
@@ -260,10 +258,10 @@ BODY name##_body(owner_t o, unsigned long long *ctx, ##args)
  */
 #define DESCRIBE_CALLER(name, out, type, info)						\
 static __always_inline int name##_body(type *info);					\
-PROGRAM(cbpf_owned, "viewer", "", "raw_tp") int name(void *ctx)				\
+PROGRAM(section, "viewer", "", "raw_tp") int name(void *ctx)				\
 {											\
 	__u32 zero = 0;									\
-	type *info = bpf_map_lookup_elem(&out, &zero);					\
+	type *info = raw_get(&out, &zero);						\
 											\
 	if (info)									\
 		name##_body(info);							\
@@ -272,26 +270,26 @@ PROGRAM(cbpf_owned, "viewer", "", "raw_tp") int name(void *ctx)				\
 BODY name##_body(type *info)
 
 /* `-- COMMAND`: children belong to the family of their parent. Loaded only when a command is traced. */
-PROGRAM(cbpf_owned, "family", "", "tp_btf/sched_process_fork") int family_fork(unsigned long long *ctx)
+PROGRAM(section, "family", "", "tp_btf/sched_process_fork") int family_fork(unsigned long long *ctx)
 {
 	struct task_struct *parent = (void *)ctx[0], *child = (void *)ctx[1];
 	__u32 pid = task_tgnr_btf(parent), new = task_tgnr_btf(child);
 	__u8 one = 1;
 
-	if (pid != new && bpf_map_lookup_elem(&family, &pid))
-		bpf_map_update_elem(&family, &new, &one, BPF_ANY);
+	if (pid != new && raw_get(&family, &pid))
+		raw_put(&family, &new, &one, BPF_ANY);
 	return 0;
 }
 _Pragma("GCC diagnostic pop")
 
 /* Attached after the tool's programs, so that they still see the last event of a process. */
-PROGRAM(cbpf_owned, "family", "", "tp_btf/sched_process_exit") int family_exit(unsigned long long *ctx)
+PROGRAM(section, "family", "", "tp_btf/sched_process_exit") int family_exit(unsigned long long *ctx)
 {
 	struct task_struct *task = (void *)ctx[0];
 	__u32 pid = task_tgnr_btf(task);
 
 	if (task->signal->live.counter == 0)
-		bpf_map_delete_elem(&family, &pid);
+		raw_del(&family, &pid);
 	return 0;
 }
 _Pragma("GCC diagnostic pop")

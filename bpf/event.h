@@ -50,11 +50,12 @@ struct cbpf_hist {
 	__u8 comm[CBPF_COMM_LEN];
 };
 
-/* The value of a counting map. */
+/* The value of a counting map. The maximum of period n is max[n & 1], if period[n & 1] is n; else there is none. */
 struct cbpf_tally {
 	__u64 count;
 	__u64 total;
-	__u64 max;
+	__u64 max[2];
+	__u64 period[2];
 	__u8 comm[CBPF_COMM_LEN];
 };
 

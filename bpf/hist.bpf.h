@@ -16,10 +16,12 @@ static __always_inline __u32 log2_slot(__u64 v)
 
 	v &= ~0ULL >> 1;
 	for (int bits = 32; bits; bits >>= 1) {
-		__u64 step = (((1ULL << bits) - 1 - v) >> 63) * bits;	/* not 0 if v has more than `bits` bits */
+		__u64 left = (1ULL << bits) - 1 - v;	/* below 0 if v has more than `bits` bits */
 
-		v >>= step;
-		slot += step;
+		barrier_var(left);			/* or clang makes it a branch after all */
+		left = (left >> 63) * bits;
+		v >>= left;
+		slot += left;
 	}
 	return slot < CBPF_HIST_SLOTS ? slot : CBPF_HIST_SLOTS - 1;
 }
@@ -30,12 +32,12 @@ const volatile __u32 comm_of;
 /* The name is taken anew at each event: whatever a shell starts bears the shell's name at first. */
 static __always_inline void sign(owner_t o, __u8 *comm)
 {
-	struct task_struct *task = o->task;
+	struct task_struct *task = o.task;
 
 	if (comm_of == CBPF_NO_COMM)
 		return;
 	if (!task)
-		__builtin_memcpy(comm, o->who.comm, CBPF_COMM_LEN);
+		__builtin_memcpy(comm, o.who.comm, CBPF_COMM_LEN);
 	else if (comm_of == CBPF_THREAD_COMM)
 		bpf_probe_read_kernel_str(comm, CBPF_COMM_LEN, &task->comm);
 	else
@@ -43,42 +45,60 @@ static __always_inline void sign(owner_t o, __u8 *comm)
 }
 
 /* One event more in slot `slot` of the histogram of `key`; `value` adds to its sum. */
-#define hist_count(o, map, key, slot, value)						\
-	({										\
-		struct cbpf_hist *___h = map_get_or_zero(o, map, key, &no_hist);	\
-		__u32 ___s = (slot);							\
-											\
-		if (___h) {								\
-			sign(o, ___h->comm);						\
-			if (___s >= CBPF_HIST_SLOTS)					\
-				___s = CBPF_HIST_SLOTS - 1;				\
-			COUNT(___h->slots[___s]);					\
-			__sync_fetch_and_add(&___h->total, value);			\
-			matched(o);							\
-		}									\
-	})
+static __always_inline void hist_count(owner_t o, void *map, const void *key, __u32 slot, __u64 value)
+{
+	struct cbpf_hist *h = map_get_or_zero(o, map, key, &no_hist);
+
+	if (!h)
+		return;
+	sign(o, h->comm);
+	if (slot >= CBPF_HIST_SLOTS)
+		slot = CBPF_HIST_SLOTS - 1;
+	COUNT(h->slots[slot]);
+	__sync_fetch_and_add(&h->total, value);
+	matched(o);
+}
 
 /* The same with powers of two. */
-#define hist_add(o, map, key, value)							\
-	({										\
-		__u64 ___value = (value);						\
-		hist_count(o, map, key, log2_slot(___value), ___value);			\
-	})
+static __always_inline void hist_add(owner_t o, void *map, const void *key, __u64 value)
+{
+	hist_count(o, map, key, log2_slot(value), value);
+}
+
+/*
+ * Knob: keep maxima too. Unlike counts they do not subtract, so the report says when a period ends (delta.rs), and
+ * the period before stays as it is while the next one runs. Two CPUs at once may cost a maximum, never a count.
+ */
+const volatile bool with_max;
+MAP(period, ARRAY, 1, __u32, __u64);
+
+static __always_inline void raise_max(owner_t o, struct cbpf_tally *t, __u64 amount)
+{
+	__u32 zero = 0;
+	__u64 *now = map_get(o, &period, &zero);
+	int slot;
+
+	if (!now)
+		return;
+	slot = *now & 1;
+	if (t->period[slot] != *now || amount > t->max[slot])
+		t->max[slot] = amount;
+	t->period[slot] = *now;
+}
 
 /* One event more under `key`; `amount` adds to its total. */
-#define tally_add(o, map, key, amount)							\
-	({										\
-		struct cbpf_tally *___t = map_get_or_zero(o, map, key, &no_tally);	\
-		__u64 ___amount = (amount);						\
-											\
-		if (___t) {								\
-			sign(o, ___t->comm);						\
-			COUNT(___t->count);						\
-			__sync_fetch_and_add(&___t->total, ___amount);			\
-			if (___amount > ___t->max)					\
-				___t->max = ___amount;					\
-			matched(o);							\
-		}									\
-	})
+static __always_inline void tally_add(owner_t o, void *map, const void *key, __u64 amount)
+{
+	struct cbpf_tally *t = map_get_or_zero(o, map, key, &no_tally);
+
+	if (!t)
+		return;
+	sign(o, t->comm);
+	COUNT(t->count);
+	__sync_fetch_and_add(&t->total, amount);
+	if (with_max)
+		raise_max(o, t, amount);
+	matched(o);
+}
 
 #endif

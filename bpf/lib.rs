@@ -1,7 +1,6 @@
 //! Everything of cbpf that runs in the kernel, as data: the compiled objects, the layouts of their events, and the
 //! checks they pass. Nothing here loads anything; that is `cbpf_common::engine`.
 
-#[allow(dead_code)] // the build script uses the rest
 mod check;
 pub use check::{Knob, Program, Subject, knobs, programs};
 

@@ -21,13 +21,23 @@ struct {
 	__type(value, __u8);
 } family SEC(".maps");
 
-/* The proof. Tools name it only as `owner_t`, a pointer to something they cannot make. */
+/*
+ * The proof, passed by value, so that no pointer can be cast to one. A tool can name it only as the type of a
+ * parameter: the attribute is refused everywhere else (clang has no other meaning for it on this target), and the
+ * name of the struct is poisoned. So a tool can hand on the proof that it got, and cannot make one.
+ */
 struct cbpf_owned {
 	struct cbpf_subject who;	/* pid, tid: in the viewer's namespace; uid and comm are read on demand */
 	struct task_struct *task;	/* NULL when the subject comes from a record */
 	__u8 ok;
 };
-typedef const struct cbpf_owned *owner_t;
+#define owner_t __attribute__((use_handle("cbpf"))) const struct cbpf_owned
+
+/* Does it prove anything? */
+static __always_inline bool owned(owner_t o)
+{
+	return o.ok;
+}
 
 /*
  * Two ways to follow a kernel pointer: straight, where the verifier knows its type (a trusted pointer costs
@@ -143,7 +153,7 @@ static __always_inline bool own_##HOW(struct task_struct *task, struct cbpf_owne
 		return false;								\
 	if (owner.ntids && !listed(owner.tids, owner.ntids, o->who.tid))		\
 		return false;								\
-	if (owner.family && !bpf_map_lookup_elem(&family, &o->who.pid))			\
+	if (owner.family && !raw_get(&family, &o->who.pid))			\
 		return false;								\
 	o->task = task;									\
 	o->ok = 1;									\
@@ -181,14 +191,14 @@ static __always_inline __u32 owned_pid(struct task_struct *task)
 /* Completes what is known of a proof's subject; comm and uid cost reads that a dropped event should not pay. */
 static __always_inline void describe(owner_t o, struct cbpf_subject *who)
 {
-	struct task_struct *task = o->task;	/* a relocated access may not go through our own struct */
+	struct task_struct *task = o.task;	/* a relocated access may not go through our own struct */
 
-	who->pid = o->who.pid;
-	who->tid = o->who.tid;
-	who->anonymous = o->who.anonymous;
+	who->pid = o.who.pid;
+	who->tid = o.who.tid;
+	who->anonymous = o.who.anonymous;
 	if (!task) {
-		who->uid = o->who.uid;
-		__builtin_memcpy(who->comm, o->who.comm, CBPF_COMM_LEN);
+		who->uid = o.who.uid;
+		__builtin_memcpy(who->comm, o.who.comm, CBPF_COMM_LEN);
 		return;
 	}
 	who->uid = BPF_CORE_READ(task, real_cred, uid.val);

@@ -71,9 +71,9 @@ TRACE_SWITCH("", switched)
 	waited = now > *since ? (now - *since) / (milliseconds ? 1000000 : 1000) : 0;
 	map_del(next_owner, &start, &tid);
 	if (by_process)
-		key = next_owner->who.pid;
+		key = next_owner.who.pid;
 	else if (by_thread)
-		key = next_owner->who.tid;
+		key = next_owner.who.tid;
 	else if (by_pidns)
 		key = pidns_of(next);
 	hist_add(next_owner, &hists, &key, waited);

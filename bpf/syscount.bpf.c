@@ -91,7 +91,7 @@ TRACE_CURRENT_IF("", "tp_btf/sys_exit", call_ends, latency || wanted(ret), struc
 		call.nr = call.compat ? 173 : 15;	/* rt_sigreturn */
 	}
 	if (by_process)
-		key.pid = o->who.pid;
+		key.pid = o.who.pid;
 	if (by_syscall)
 		key.call = call;
 	tally_add(o, &tallies, &key, took);

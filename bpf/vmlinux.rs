@@ -65,14 +65,16 @@ fn main() -> Result<()> {
     let mut missing = Vec::new();
     for name in names {
         let c_name = CString::new(name)?;
-        // SAFETY: valid object and name.
         let found = KINDS.iter().find_map(|&kind| {
+            // SAFETY: valid object and name.
             let id = unsafe { sys::btf__find_by_name_kind(btf, c_name.as_ptr(), kind) };
             u32::try_from(id).ok()
         });
         match found {
-            // SAFETY: the id comes from this BTF.
-            Some(id) => ensure!(unsafe { sys::btf_dump__dump_type(dump, id) } == 0, "cannot dump {name}"),
+            Some(id) => {
+                // SAFETY: the id comes from this BTF.
+                ensure!(unsafe { sys::btf_dump__dump_type(dump, id) } == 0, "cannot dump {name}");
+            }
             None => missing.push(name),
         }
     }

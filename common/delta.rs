@@ -25,7 +25,7 @@ impl Cumulative for cbpf_hist {
     }
 }
 
-/// `max` does not add up, so it stays that of the whole run.
+/// The maxima do not subtract: see [`max`].
 impl Cumulative for cbpf_tally {
     fn since(&self, before: &Self) -> Self {
         Self { count: self.count - before.count, total: self.total.wrapping_sub(before.total), ..*self }
@@ -33,6 +33,13 @@ impl Cumulative for cbpf_tally {
     fn count(&self) -> u64 {
         self.count
     }
+}
+
+/// The largest amount of a period that [`Session::next_period`](crate::session::Session::next_period) has ended.
+/// What came between that and the snapshot is in the counts already, so it may raise the maximum as well.
+pub fn max(tally: &cbpf_tally, period: u64) -> u64 {
+    let slots = tally.period.iter().zip(tally.max);
+    slots.filter(|(of, _)| (period..=period + 1).contains(of)).map(|(_, max)| max).max().unwrap_or(0)
 }
 
 /// Remembers the last snapshot of one map.
@@ -69,6 +76,12 @@ impl<V: Cumulative> Deltas<V> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_maximum_is_that_of_its_period() {
+        let tally = cbpf_tally { max: [7, 9], period: [2, 1], ..Default::default() };
+        assert_eq!([0, 1, 2, 3].map(|period| max(&tally, period)), [9, 9, 7, 0]);
+    }
 
     #[test]
     fn only_what_was_added_since_the_last_look_is_shown() {

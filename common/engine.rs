@@ -2,21 +2,24 @@
 //! that this kernel takes, and attaches it.
 
 use std::collections::BTreeSet;
+use std::ffi::CString;
 use std::fmt;
 use std::fs::File;
-use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, FromRawFd as _, IntoRawFd as _, OwnedFd, RawFd};
+use std::ptr::{self, NonNull};
 use std::sync::Mutex;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use cbpf_bpf::events::{cbpf_counts, cbpf_owner, cbpf_scope, viewer_info};
 use cbpf_bpf::{Object, Program, Subject};
 use libbpf_rs::{
-    Link, MapCore as _, MapFlags, MapType, ObjectBuilder, OpenObject, PrintLevel, ProgramInput, UprobeMultiOpts,
+    AsRawLibbpf as _, Link, MapCore as _, MapFlags, MapType, OpenObject, PrintLevel, ProgramInput, UprobeMultiOpts,
     UprobeOpts,
 };
 use plain::Plain;
 
 use crate::kernel_types::KernelTypes;
+use crate::token::{self, Masks, Token};
 
 /// What a tool asks of the engine: an object, how its knobs stand, and what to attach to. Typed and bounded, so
 /// that whoever has the privilege can check it.
@@ -25,6 +28,7 @@ pub struct Plan {
     object: &'static Object,
     knobs: Vec<(&'static str, Vec<u8>)>,
     entries: Vec<(&'static str, u32)>,
+    depths: Vec<(&'static str, u32)>,
     functions: Vec<UserFunctions>,
     sample: Option<Sample>,
     events: bool,
@@ -79,7 +83,15 @@ impl Plan {
     /// A plan for the tool of that name.
     pub fn new(tool: &str) -> Result<Self> {
         let object = cbpf_bpf::object(tool).with_context(|| format!("no object for {tool}"))?;
-        Ok(Self { object, knobs: Vec::new(), entries: Vec::new(), functions: Vec::new(), sample: None, events: false })
+        Ok(Self {
+            object,
+            knobs: Vec::new(),
+            entries: Vec::new(),
+            depths: Vec::new(),
+            functions: Vec::new(),
+            sample: None,
+            events: false,
+        })
     }
 
     /// Sets a knob. Its name and size are checked against the object's BTF when that is opened.
@@ -91,6 +103,12 @@ impl Plan {
     /// Sizes a map that the tool's options size.
     pub fn entries(&mut self, map: &'static str, entries: u32) -> &mut Self {
         self.entries.push((map, entries));
+        self
+    }
+
+    /// Limits the stacks of a stack map to so many frames.
+    pub fn depth(&mut self, map: &'static str, frames: u32) -> &mut Self {
+        self.depths.push((map, frames));
         self
     }
 
@@ -138,7 +156,6 @@ impl std::error::Error for Refused {}
 pub struct Loaded {
     object: libbpf_rs::Object,
     links: Vec<Link>,
-    _perf: Vec<OwnedFd>,
     events: bool,
     /// Number of the set that was taken.
     pub set: u32,
@@ -148,11 +165,11 @@ pub struct Loaded {
 
 /// How a tool is loaded, beyond what it asks for itself.
 #[derive(Clone, Copy, Debug)]
-pub struct Options {
+pub struct Options<'a> {
     /// Size of the ring, bytes.
     pub buffer: u32,
-    /// Print what libbpf and the verifier say, to stderr.
-    pub verbose: bool,
+    /// What carries the permission, if the caller's own capabilities do not.
+    pub token: Option<&'a Token>,
 }
 
 /// What libbpf complained about last. Its messages name the cause better than the errno that it returns.
@@ -193,18 +210,18 @@ pub fn possible_cpus() -> Result<u32> {
 
 /// Loads and attaches the first set of the plan's programs that this kernel takes. A [`Refused`] in the error's
 /// chain says that none was.
-pub fn load(plan: &Plan, owner: &cbpf_owner, options: Options) -> Result<Loaded> {
+pub fn load(plan: &Plan, owner: &cbpf_owner, options: Options<'_>) -> Result<Loaded> {
     ensure!(owner.scope != cbpf_scope::CBPF_NOBODY.0, "the ownership record is empty");
     let tool = plan.object.name;
     let types = KernelTypes::of(plan.object.types).ok();
-    let object = open(plan.object, types.as_ref())?;
+    let object = open(plan.object, options.token, types.as_ref())?;
     let programs = cbpf_bpf::programs(&object)?;
     let sets: BTreeSet<u32> = programs.iter().flat_map(|p| p.sets.iter().copied()).collect();
     let sets = if sets.is_empty() { BTreeSet::from([0]) } else { sets };
     let mut reasons = Vec::new();
     let mut opened = Some(object);
     for set in sets {
-        let object = opened.take().map_or_else(|| open(plan.object, types.as_ref()), Ok)?;
+        let object = opened.take().map_or_else(|| open(plan.object, options.token, types.as_ref()), Ok)?;
         match load_set(plan, owner, options, &programs, set, object) {
             Ok(mut loaded) => {
                 loaded.passed_over = reasons;
@@ -227,20 +244,70 @@ impl fmt::Display for BadPlan {
 }
 impl std::error::Error for BadPlan {}
 
-/// Opens an object. Without `types` libbpf looks through the kernel's own, which takes its time.
-fn open(object: &Object, types: Option<&KernelTypes>) -> Result<OpenObject> {
-    let mut builder = ObjectBuilder::default();
-    builder.name(object.name)?;
-    if let Some(types) = types {
-        builder.btf_custom_path(types.path())?;
+/// Opens an object. Every bpf() call that libbpf makes for it, its feature probes too, carries the token; without one
+/// an empty path keeps libbpf from looking for a token on its own. Without `types` libbpf looks through all that the
+/// kernel has, which takes its time.
+fn open(object: &Object, token: Option<&Token>, types: Option<&KernelTypes>) -> Result<OpenObject> {
+    let name = CString::new(object.name)?;
+    let types = types.map(KernelTypes::path);
+    let opts = libbpf_sys::bpf_object_open_opts {
+        sz: size_of::<libbpf_sys::bpf_object_open_opts>() as _,
+        object_name: name.as_ptr(),
+        btf_custom_path: types.as_ref().map_or(ptr::null(), |path| path.as_ptr()),
+        bpf_token_path: token.map_or(c"", |token| &token.path).as_ptr(),
+        ..Default::default()
+    };
+    // SAFETY: the image and the strings live through the call; libbpf copies what it keeps.
+    let raw = unsafe { libbpf_sys::bpf_object__open_mem(object.bytes.as_ptr().cast(), object.bytes.len() as _, &opts) };
+    let raw = NonNull::new(raw)
+        .with_context(|| format!("cannot open the object of {}: {}", object.name, std::io::Error::last_os_error()))?;
+    // SAFETY: just opened, and nobody else's.
+    Ok(unsafe { OpenObject::from_ptr(raw) })
+}
+
+/// What a token must allow for the programs and maps of an opened object that are to be loaded.
+pub fn needs(object: &OpenObject) -> Masks {
+    let bit = |n: u32| 1u64.checked_shl(n).unwrap_or(0);
+    // libbpf tries itself out on a socket filter and loads BTF and constants for everything.
+    let mut needs = Masks {
+        cmds: bit(libbpf_sys::BPF_MAP_CREATE) | bit(libbpf_sys::BPF_PROG_LOAD) | bit(libbpf_sys::BPF_BTF_LOAD),
+        maps: bit(libbpf_sys::BPF_MAP_TYPE_ARRAY),
+        progs: bit(libbpf_sys::BPF_PROG_TYPE_SOCKET_FILTER),
+        attachs: bit(0),
+    };
+    for program in object.progs().filter(|p| p.autoload()) {
+        // SAFETY: the program belongs to the open object.
+        let attach = unsafe { libbpf_sys::bpf_program__expected_attach_type(program.as_libbpf_object().as_ptr()) };
+        needs.progs |= bit(program.prog_type() as u32);
+        needs.attachs |= bit(attach);
     }
-    builder.open_memory(object.bytes).with_context(|| format!("cannot open the object of {}", object.name))
+    for map in object.maps().filter(|m| m.autocreate()) {
+        needs.maps |= bit(map.map_type() as u32);
+    }
+    needs
+}
+
+/// What a token must allow for a tool, whichever of its sets is taken, and for its user's identity.
+pub fn tool_needs(tool: &str) -> Result<Masks> {
+    let mut all = Masks::default();
+    for name in [tool, "viewer"] {
+        let mut object = open(cbpf_bpf::object(name).with_context(|| format!("no tool {name}"))?, None, None)?;
+        // A token never gives the scope that these are for.
+        let host: Vec<String> =
+            cbpf_bpf::programs(&object)?.into_iter().filter(|p| p.subject == Subject::Host).map(|p| p.name).collect();
+        for mut program in object.progs_mut() {
+            let keep = host.iter().all(|name| program.name() != &**name);
+            program.set_autoload(keep);
+        }
+        all = all.with(&needs(&object));
+    }
+    Ok(all)
 }
 
 fn load_set(
     plan: &Plan,
     owner: &cbpf_owner,
-    options: Options,
+    options: Options<'_>,
     programs: &[Program],
     set: u32,
     mut object: OpenObject,
@@ -268,14 +335,18 @@ fn load_set(
         let name = program.name().to_string_lossy().into_owned();
         program.set_autoload(wanted.iter().any(|p| p.name == name));
     }
+    if let Some(token) = options.token {
+        let lacks = token.allows.lacks(&needs(&object));
+        let lacks = lacks.options();
+        ensure!(lacks.is_empty(), "{} lacks {}", token::display(token), lacks.join(" "));
+    }
     COMPLAINTS.lock().map(|mut kept| kept.clear()).ok();
     let object = object.load().map_err(|e| match complaint() {
         Some(line) => anyhow::anyhow!("cannot load: {line}"),
         None => anyhow::anyhow!("cannot load: {e}"),
     })?;
 
-    let mut loaded =
-        Loaded { object, links: Vec::new(), _perf: Vec::new(), events: plan.events, set, passed_over: Vec::new() };
+    let mut loaded = Loaded { object, links: Vec::new(), events: plan.events, set, passed_over: Vec::new() };
     // The family's own programs last: a process is forgotten after the tool has seen it end.
     let (family, own): (Vec<&Program>, Vec<&Program>) = wanted.into_iter().partition(|p| p.subject == Subject::Family);
     for program in own.into_iter().chain(family) {
@@ -327,7 +398,7 @@ fn write_data(plan: &Plan, owner: &cbpf_owner, object: &mut OpenObject) -> Resul
     Ok(())
 }
 
-fn size_maps(plan: &Plan, owner: &cbpf_owner, options: Options, object: &mut OpenObject) -> Result<()> {
+fn size_maps(plan: &Plan, owner: &cbpf_owner, options: Options<'_>, object: &mut OpenObject) -> Result<()> {
     for mut map in object.maps_mut() {
         let name = map.name().to_string_lossy().into_owned();
         match &*name {
@@ -335,9 +406,13 @@ fn size_maps(plan: &Plan, owner: &cbpf_owner, options: Options, object: &mut Ope
             "events" | "scratch_space" => map.set_autocreate(plan.events)?,
             "counts" => map.set_max_entries(possible_cpus()?)?,
             "family" => map.set_autocreate(owner.family != 0)?,
+            "period" => map.set_autocreate(plan.is_set("with_max"))?,
             _ => {
                 if let Some((_, entries)) = plan.entries.iter().find(|(of, _)| *of == name) {
                     map.set_max_entries(*entries)?;
+                }
+                if let Some((_, frames)) = plan.depths.iter().find(|(of, _)| *of == name) {
+                    map.set_value_size(frames * size_of::<u64>() as u32)?;
                 }
             }
         }
@@ -350,7 +425,6 @@ impl Loaded {
         let prog =
             self.object.progs_mut().find(|p| p.name() == &*program.name).context("the program was not loaded")?;
         let mut links = Vec::new();
-        let mut perf = Vec::new();
         match program.section.split('/').next().unwrap_or_default() {
             kind @ ("uprobe.multi" | "uretprobe.multi") => {
                 for functions in &plan.functions {
@@ -375,21 +449,20 @@ impl Loaded {
                 for cpu in online_cpus()? {
                     let event = perf_event(sample, cpu)?;
                     links.push(prog.attach_perf_event(event.as_raw_fd())?);
-                    perf.push(event);
+                    // From here on it is the link's, which closes it.
+                    let _ = event.into_raw_fd();
                 }
             }
             _ => links.push(prog.attach()?),
         }
         ensure!(!links.is_empty(), "nothing to attach to");
         self.links.extend(links);
-        self._perf.extend(perf);
         Ok(())
     }
 
     /// Detaches everything: from here on nothing is counted any more.
     pub fn detach(&mut self) {
         self.links.clear();
-        self._perf.clear();
     }
 
     /// The ring of events, where the plan has asked for one.
@@ -459,6 +532,15 @@ impl Loaded {
         map.update(&pid.to_ne_bytes(), &[1], MapFlags::ANY).context("cannot trace the command")
     }
 
+    /// Ends the period that maxima are kept for, and returns its number.
+    pub fn next_period(&self) -> Result<u64> {
+        let map = self.object.maps().find(|m| m.name() == "period").context("no maxima are kept")?;
+        let zero = 0u32.to_ne_bytes();
+        let now = map.lookup(&zero, MapFlags::ANY)?.and_then(|v| v.try_into().ok()).map_or(0, u64::from_ne_bytes);
+        map.update(&zero, &(now + 1).to_ne_bytes(), MapFlags::ANY)?;
+        Ok(now)
+    }
+
     /// How many instructions the verifier looked at, for each loaded program: its cost.
     pub fn verified_insns(&self) -> Result<Vec<(String, u32)>> {
         self.object
@@ -519,10 +601,10 @@ fn perf_event(sample: Sample, cpu: i32) -> Result<OwnedFd> {
 }
 
 /// Asks the kernel what this process is; see `bpf/viewer.bpf.c`.
-pub fn describe_caller() -> Result<viewer_info> {
+pub fn describe_caller(token: Option<&Token>) -> Result<viewer_info> {
     let object = cbpf_bpf::object("viewer").context("no object for viewer")?;
     let types = KernelTypes::of(object.types).ok();
-    let mut object = open(object, types.as_ref())?;
+    let mut object = open(object, token, types.as_ref())?;
     ensure!(
         cbpf_bpf::programs(&object)?.iter().any(|p| p.subject == Subject::Viewer),
         "no program describes the caller"

@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::fs;
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use cbpf_bpf::events::cbpf_owner;
 
-use crate::owner::{Narrow, Scope, Viewer};
+use crate::owner::{self, Narrow, Scope, Viewer};
+use crate::token::{self, Token};
 
 /// A permission to trace: who loads, what is owned.
 #[derive(Clone, Debug)]
@@ -19,6 +21,21 @@ pub struct Grant {
     pub owner: cbpf_owner,
     /// Who looks.
     pub viewer: Viewer,
+    /// What the loader's bpf() calls carry, if anything.
+    pub token: Option<Token>,
+}
+
+/// What is asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// The one kind of grant to try; `None`: each in turn.
+    pub only: Option<String>,
+    /// The scope; `None`: the widest that the grant gives unasked.
+    pub scope: Option<Scope>,
+    /// Narrowing inside it.
+    pub narrow: Narrow,
+    /// The bpffs to take a token from; `None`: look for one.
+    pub token: Option<PathBuf>,
 }
 
 /// No grant: for each kind the link that is missing and what mends it.
@@ -47,6 +64,13 @@ impl fmt::Display for NoGrant {
 }
 impl std::error::Error for NoGrant {}
 
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.grant, self.why)
+    }
+}
+impl std::error::Error for Missing {}
+
 /// A scope that this user cannot have; the text says why and what to use.
 #[derive(Debug)]
 pub struct ScopeRefused(pub String);
@@ -59,7 +83,7 @@ impl std::error::Error for ScopeRefused {}
 
 const CAP_SYS_ADMIN: u32 = 21;
 const CAP_PERFMON: u32 = 38;
-const CAP_BPF: u32 = 39;
+pub(crate) const CAP_BPF: u32 = 39;
 
 /// The effective capabilities of this process, a bit for each.
 fn capabilities() -> Result<u64> {
@@ -69,20 +93,45 @@ fn capabilities() -> Result<u64> {
     u64::from_str_radix(caps.trim(), 16).context("/proc/self/status: CapEff")
 }
 
-/// Finds a grant and the ownership record for `scope`, or for the widest default that the grant has.
+/// Finds a grant, and the ownership record for the scope asked for.
 ///
 /// # Errors
 /// [`NoGrant`] when nothing allows tracing, [`ScopeRefused`] when the scope asked for is not this user's.
-pub fn negotiate(scope: Option<Scope>, narrow: &Narrow) -> Result<Grant> {
-    let viewer = strict()?;
-    let scope = scope.unwrap_or(Scope::User);
-    allow(&viewer, scope)?;
-    let owner = viewer.record(scope, narrow)?;
-    Ok(Grant { name: "strict", scope, owner, viewer })
+pub fn negotiate(request: &Request) -> Result<Grant> {
+    let mut missing = Vec::new();
+    for (name, ask) in GRANTS {
+        if request.only.as_deref().is_some_and(|only| only != *name) {
+            continue;
+        }
+        match ask(request) {
+            Ok(grant) => return Ok(grant),
+            Err(e) => missing.push(e.downcast::<Missing>()?),
+        }
+    }
+    Err(NoGrant(missing).into())
 }
 
-/// The grant that needs nobody: this process's own capabilities.
-fn strict() -> Result<Viewer> {
+/// A kind of grant. An error is [`Missing`], or something that no other kind would mend.
+type Ask = fn(&Request) -> Result<Grant>;
+
+/// Every kind, in the order tried.
+const GRANTS: &[(&str, Ask)] = &[("token", token), ("strict", strict)];
+
+/// The token grant: the host delegated bpf() to this user namespace.
+fn token(request: &Request) -> Result<Grant> {
+    let token = token::find(request.token.as_deref(), owner::in_init_userns()?, capabilities()?)?;
+    let viewer = Viewer::current(Some(&token)).map_err(|e| Missing {
+        grant: "token",
+        why: format!("{} gives a token, but the kernel refuses its use ({e:#})", token::display(&token)),
+        mend: "delegate more: cbpfd delegate --pid PID makes the set that cbpf needs".into(),
+    })?;
+    // Root of a container sees the container; in a mere user namespace there is none.
+    let container = viewer.root && viewer.level > 0;
+    give("token", request, if container { Scope::Container } else { Scope::User }, viewer, Some(token))
+}
+
+/// The strict grant, which needs nobody: this process's own capabilities.
+fn strict(request: &Request) -> Result<Grant> {
     let caps = capabilities()?;
     let has = |cap: u32| caps & (1 << cap) != 0 || caps & (1 << CAP_SYS_ADMIN) != 0;
     let lacks: Vec<&str> = [(CAP_BPF, "CAP_BPF"), (CAP_PERFMON, "CAP_PERFMON")]
@@ -90,7 +139,7 @@ fn strict() -> Result<Viewer> {
         .filter(|(c, _)| !has(*c))
         .map(|(_, n)| *n)
         .collect();
-    let missing = |why: String, mend: &str| NoGrant(vec![Missing { grant: "strict", why, mend: mend.into() }]);
+    let missing = |why: String, mend: &str| Missing { grant: "strict", why, mend: mend.into() };
     if !lacks.is_empty() {
         return Err(missing(
             format!("this process has no {}", lacks.join(" and no ")),
@@ -98,13 +147,20 @@ fn strict() -> Result<Viewer> {
         )
         .into());
     }
-    Viewer::current().map_err(|e| {
+    let viewer = Viewer::current(None).map_err(|e| {
         missing(
             format!("bpf() is refused although the capabilities are there ({e:#})"),
             "capabilities count only in the initial user namespace, and a seccomp profile must let bpf() through",
         )
-        .into()
-    })
+    })?;
+    give("strict", request, Scope::User, viewer, None)
+}
+
+fn give(name: &'static str, request: &Request, default: Scope, viewer: Viewer, token: Option<Token>) -> Result<Grant> {
+    let scope = request.scope.unwrap_or(default);
+    allow(&viewer, scope)?;
+    let owner = viewer.record(scope, &request.narrow)?;
+    Ok(Grant { name, scope, owner, viewer, token })
 }
 
 fn allow(viewer: &Viewer, scope: Scope) -> Result<(), ScopeRefused> {

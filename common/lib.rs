@@ -3,11 +3,13 @@
 
 pub mod delta;
 pub mod engine;
+pub mod fds;
 pub mod grant;
 mod kernel_types;
 pub mod owner;
 pub mod ring;
 pub mod session;
+pub mod token;
 
 #[cfg(feature = "report")]
 pub mod functions;
@@ -15,3 +17,5 @@ pub mod functions;
 pub mod options;
 #[cfg(feature = "report")]
 pub mod out;
+#[cfg(feature = "report")]
+pub mod symbols;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Arg, Args, Command, FromArgMatches as _};
 
+use crate::grant::Request;
 use crate::owner::{self, Narrow, Scope};
 
 /// Options of every tool. A tool that gives one of these letters another meaning, as its libbpf-tools original does,
@@ -28,9 +29,12 @@ pub struct Shared {
     /// Only this cgroup (a directory of cgroup v2) and what is below it
     #[arg(short, long, value_name = "PATH")]
     pub cgroup: Option<PathBuf>,
-    /// How to get permission: `auto`, or `strict` for this process's own capabilities only
-    #[arg(long, value_name = "GRANT", default_value = "auto", value_parser = ["auto", "strict"])]
+    /// How to get permission: `token` (delegated to this container), `strict` (own capabilities), or `auto` for the first of them
+    #[arg(long, value_name = "GRANT", default_value = "auto", value_parser = ["auto", "token", "strict"])]
     pub grant: String,
+    /// The bpffs to take a BPF token from [default: $CBPF_TOKEN_PATH, /sys/fs/bpf, then any with a delegation]
+    #[arg(long, value_name = "PATH")]
+    pub token: Option<PathBuf>,
 
     /// Stop after this many seconds
     #[arg(short, long, value_name = "SECONDS", value_parser = seconds, help_heading = "Running")]
@@ -73,15 +77,17 @@ impl Shared {
         Self::from_arg_matches(matches)
     }
 
-    /// The narrowing that they ask for.
-    pub fn narrow(&self) -> Narrow {
-        Narrow {
+    /// The grant that they ask for.
+    pub fn request(&self) -> Request {
+        let narrow = Narrow {
             pids: self.pids.clone(),
             tids: self.tids.clone(),
             uid: self.uid,
             cgroup: self.cgroup.clone(),
             family: !self.command.is_empty(),
-        }
+        };
+        let only = (self.grant != "auto").then(|| self.grant.clone());
+        Request { only, scope: self.scope, narrow, token: self.token.clone() }
     }
 }
 

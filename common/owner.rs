@@ -12,6 +12,7 @@ use cbpf_bpf::events::{cbpf_owner, cbpf_scope, viewer_extent};
 use nix::unistd::{Uid, getpid, getuid};
 
 use crate::engine;
+use crate::token::Token;
 
 /// Inode number of the initial pid namespace (`PROC_PID_INIT_INO`, include/linux/proc_ns.h).
 const INIT_PID_NS: u64 = 0xEFFF_FFFC;
@@ -104,16 +105,36 @@ impl UidMap {
     }
 }
 
+/// How the user namespace of a process numbers uids, as the caller sees them.
+pub fn uid_map(pid: u32) -> Result<UidMap> {
+    let path = format!("/proc/{pid}/uid_map");
+    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+    let extents = text.lines().map(extent).collect::<Option<_>>().with_context(|| format!("{path}: {text}"))?;
+    Ok(UidMap(Some(extents)))
+}
+
+fn extent(line: &str) -> Option<viewer_extent> {
+    let mut numbers = line.split_whitespace().map(str::parse);
+    let extent =
+        viewer_extent { first: numbers.next()?.ok()?, lower: numbers.next()?.ok()?, count: numbers.next()?.ok()? };
+    numbers.next().is_none().then_some(extent)
+}
+
 fn inode(path: &str) -> Result<u64> {
     Ok(fs::metadata(path).with_context(|| format!("cannot look at {path}"))?.ino())
+}
+
+/// Is the caller's user namespace the initial one?
+pub fn in_init_userns() -> Result<bool> {
+    Ok(inode("/proc/self/ns/user")? == INIT_USER_NS)
 }
 
 impl Viewer {
     /// The calling process. In the initial namespaces /proc tells everything; elsewhere a small program, run once
     /// in our own context, looks from inside the kernel.
-    pub fn current() -> Result<Self> {
+    pub fn current(token: Option<&Token>) -> Result<Self> {
         let pidns = inode("/proc/self/ns/pid")?;
-        let init_userns = inode("/proc/self/ns/user")? == INIT_USER_NS;
+        let init_userns = in_init_userns()?;
         if pidns == INIT_PID_NS && init_userns {
             return Ok(Self {
                 uid: getuid().as_raw(),
@@ -126,7 +147,7 @@ impl Viewer {
                 uids: UidMap(None),
             });
         }
-        let info = engine::describe_caller()?;
+        let info = engine::describe_caller(token)?;
         ensure!(u64::from(info.pidns) == pidns, "the kernel and /proc disagree about the pid namespace");
         let extents = info.map.iter().take(info.extents as usize).copied().collect();
         Ok(Self {
@@ -206,7 +227,7 @@ fn cgroup2_mount() -> Result<PathBuf> {
 }
 
 /// mountinfo writes space, tab, newline and backslash as three octal digits (proc_pid_mountinfo(5)).
-fn unescape_mount(point: &str) -> PathBuf {
+pub fn unescape_mount(point: &str) -> PathBuf {
     let mut out = Vec::new();
     let mut rest = point.as_bytes();
     while let [byte, after @ ..] = rest {

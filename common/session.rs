@@ -156,6 +156,12 @@ impl Session {
         Ok(bytes.chunks_exact(8).map(word).take_while(|a| *a != 0).collect())
     }
 
+    /// Ends the period of the maxima in tallies, and returns its number: for [`max`](crate::delta::max), after a
+    /// snapshot that is taken next. For tools that set the knob `with_max`.
+    pub fn next_period(&self) -> Result<u64> {
+        self.loaded.next_period()
+    }
+
     /// Makes a process the ancestor of the traced family.
     pub fn adopt(&self, pid: u32) -> Result<()> {
         self.loaded.adopt(pid)

@@ -9,8 +9,11 @@ macro_rules! tools {
             biolatency: report,
             execsnoop: stream,
             gethostlatency: stream,
+            hardirqs: report,
+            offcputime: report,
             opensnoop: stream,
             runqlat: report,
+            runqlen: report,
             syscount: report,
             tcpconnlat: stream,
         }

@@ -13,6 +13,7 @@ use cbpf_common::options::Shared;
 use cbpf_common::out::{self, Column, Counts, Format, Mark, Out};
 use cbpf_common::owner::{Scope, Viewer};
 use cbpf_common::session::{Session, Woken};
+use cbpf_common::symbols::Symbols;
 use clap::ArgMatches;
 use nix::poll::{PollFd, PollFlags};
 use nix::sys::eventfd::{EfdFlags, EventFd};
@@ -48,6 +49,8 @@ pub struct Context {
     pub scope: Scope,
     /// The options that all tools share.
     pub shared: Shared,
+    /// Names of addresses.
+    pub symbols: Symbols,
 }
 
 impl Context {
@@ -59,7 +62,8 @@ impl Context {
         let uids = cbpf_common::owner::UidMap::default();
         let viewer =
             Viewer { uid: 0, root: true, pidns: 0, level: 0, tgid: 0, init_userns: true, cgroup_root: None, uids };
-        Self { viewer, shared: Shared::from_arg_matches(&matches).unwrap_or_else(|e| e.exit()) }
+        let shared = Shared::from_arg_matches(&matches).unwrap_or_else(|e| e.exit());
+        Self { viewer, scope: Scope::User, shared, symbols: Symbols::default() }
     }
 
     /// A uid of the kernel as the viewer's user namespace numbers it.
@@ -108,7 +112,7 @@ pub fn stream<T: Stream>(name: &'static str, matches: &ArgMatches) -> Result<Sta
     let mut trace = Trace::start(name, &tool, matches, true)?;
     let columns = tool.columns();
     let mut seen = Seen::default();
-    let result = trace.open_output(&columns).and_then(|()| {
+    let result = trace.open_output(None, &columns).and_then(|()| {
         loop {
             trace.show::<T>(&tool, &columns, &mut seen)?;
             if trace.wait(None)? == Next::End {
@@ -132,9 +136,17 @@ pub fn report<T: Report>(name: &'static str, matches: &ArgMatches) -> Result<Sta
     let mut state = T::State::default();
     let mut shown = 0;
     let mut next = interval.map(|i| Instant::now() + i);
-    let result = trace.open_output(&[]).and_then(|()| {
+    let heading = tool.heading(&trace.context);
+    let result = trace.open_output(heading, &[]).and_then(|()| {
         loop {
-            let end = trace.wait(next)? == Next::End;
+            let end = loop {
+                let tick = T::TICK.map(|t| Instant::now() + t);
+                let end = trace.wait(next.into_iter().chain(tick).min())? == Next::End;
+                if end || tick.is_none() || next.is_some_and(|at| Instant::now() >= at) {
+                    break end;
+                }
+                tool.tick(&trace.context, &trace.session, &mut state)?;
+            };
             left = left.map(|n| n.saturating_sub(1));
             let last = end || interval.is_none() || left == Some(0);
             if last {
@@ -195,12 +207,12 @@ impl Trace {
             plan.events();
         }
         tool.plan(&shared, &mut plan)?;
-        let grant = grant::negotiate(shared.scope, &shared.narrow())?;
+        let grant = grant::negotiate(&shared.request())?;
         // Before the first thread: it asks for the local time zone.
         let out = Out::stdout(if shared.json { Format::Json } else { Format::Text })?;
         let child = if shared.command.is_empty() { None } else { Some(Child::hold(&shared.command)?) };
         let loaded =
-            engine::load(&plan, &grant.owner, engine::Options { buffer: shared.buffer, verbose: shared.verbose })?;
+            engine::load(&plan, &grant.owner, engine::Options { buffer: shared.buffer, token: grant.token.as_ref() })?;
         if shared.verbose {
             eprintln!("cbpf: program set {} of {name}", loaded.set);
             loaded.passed_over.iter().for_each(|why| eprintln!("cbpf: passed over: {why}"));
@@ -222,7 +234,7 @@ impl Trace {
         Ok(Self {
             deadline: shared.duration.map(|d| Instant::now() + d),
             out,
-            context: Context { viewer: grant.viewer, scope: grant.scope, shared },
+            context: Context { viewer: grant.viewer, scope: grant.scope, shared, symbols: Symbols::default() },
             session,
             child,
             stop,
@@ -234,8 +246,11 @@ impl Trace {
 
     /// Prints what stands above the first row, and lets the command run: who sees the header knows that from now on
     /// everything is traced.
-    fn open_output(&mut self, columns: &[Column]) -> Result<()> {
+    fn open_output(&mut self, heading: Option<&str>, columns: &[Column]) -> Result<()> {
         self.out.start(self.name, self.grant.0, self.grant.1)?;
+        if let Some(heading) = heading {
+            self.out.line(heading)?;
+        }
         if !columns.is_empty() {
             self.out.header(columns)?;
         }

@@ -51,8 +51,18 @@ pub trait Stream: Tool {
 pub trait Report: Tool {
     /// How often, and how many times; `None`: once, at the end.
     fn interval(&self) -> (Option<Duration>, Option<u64>);
+    /// A line above everything that says what is shown, where the numbers do not.
+    fn heading(&self, _: &Context) -> Option<&'static str> {
+        None
+    }
     /// State between two reports.
     type State: Default;
+    /// How often to call [`Report::tick`], if at all.
+    const TICK: Option<Duration> = None;
+    /// Looks at what will be gone by the time of the next report, such as the memory maps of processes.
+    fn tick(&self, _: &Context, _: &Session, _: &mut Self::State) -> Result<()> {
+        Ok(())
+    }
     /// Reads the maps and prints what happened since the last report. Returns how many events the maps hold since
     /// the start.
     fn report(&self, context: &Context, session: &Session, state: &mut Self::State, out: &mut Out) -> Result<u64>;

@@ -8,6 +8,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -95,10 +96,19 @@ impl Report {
     }
 }
 
-/// The uid that owns in scope `user`, and one of two in scope `container`.
-const OWN_UID: u32 = 2001;
+/// See [`own_uid`]; a container is told it.
+static FIRST_UID: OnceLock<u32> = OnceLock::new();
+
+/// The uid that owns in scope `user`, and one of two in scope `container`: of this run alone, so that another run at
+/// the same time is foreign to it.
+fn own_uid() -> u32 {
+    *FIRST_UID.get_or_init(|| 100_000 + 2 * std::process::id())
+}
+
 /// The uid that does not own in scope `user`, and owns in scope `container`.
-const FOREIGN_UID: u32 = 2002;
+fn foreign_uid() -> u32 {
+    own_uid() + 1
+}
 
 const CAP_SYS_RESOURCE: u32 = 24;
 const CAP_PERFMON: u32 = 38;
@@ -117,9 +127,9 @@ pub enum Outcome {
 pub fn user_scope(case: &Case) -> Result<Outcome> {
     // CAP_SYS_RESOURCE: before 5.11 maps count against RLIMIT_MEMLOCK.
     let caps = [&[CAP_BPF, CAP_PERFMON, CAP_SYS_RESOURCE], case.extra_caps].concat();
-    let own = |notes: &Path| process::spawn(&mut work(case, "own", notes)?, Some(OWN_UID), 0);
-    let foreign = || process::spawn(&mut work(case, "foreign", Path::new(""))?, Some(FOREIGN_UID), 0)?.finish();
-    run(case, "user", Some((OWN_UID, caps)), &[&own], &foreign)
+    let own = |notes: &Path| process::spawn(&mut work(case, "own", notes)?, Some(own_uid()), 0);
+    let foreign = || process::spawn(&mut work(case, "foreign", Path::new(""))?, Some(foreign_uid()), 0)?.finish();
+    run(case, "user", Some((own_uid(), caps)), &[&own], &foreign)
 }
 
 /// Runs a case for root of a container, in scope `container`: one owned process is in the tool's pid namespace and one
@@ -130,14 +140,14 @@ pub fn container_scope(case: &Case) -> Result<Outcome> {
     process::keep_over_exec(&theirs)?;
     let fd = theirs.as_raw_fd().to_string();
     let mut container = Command::new(process::own_exe()?);
-    container.args(["container", case.tool, &fd]);
+    container.args(["container", case.tool, &fd, &own_uid().to_string()]);
     let container = process::spawn(&mut container, None, libc::CLONE_NEWPID | libc::CLONE_NEWNS)?;
     drop(theirs);
     let mut answer = ours.try_clone()?;
     for line in BufReader::new(ours).lines() {
         match line?.split_once(' ').unwrap_or_default() {
             ("go", _) => {
-                process::spawn(&mut work(case, "foreign", Path::new(""))?, Some(OWN_UID), 0)?.finish()?;
+                process::spawn(&mut work(case, "foreign", Path::new(""))?, Some(own_uid()), 0)?.finish()?;
                 answer.write_all(b"done\n")?;
             }
             ("passed", _) => {
@@ -152,14 +162,15 @@ pub fn container_scope(case: &Case) -> Result<Outcome> {
 }
 
 /// The other side of [`container_scope`], as the first process of the container's pid namespace.
-pub fn container(case: &Case, fd: i32) -> Result<()> {
+pub fn container(case: &Case, fd: i32, first_uid: u32) -> Result<()> {
+    FIRST_UID.get_or_init(|| first_uid);
     // SAFETY: the descriptor was passed to this process for this purpose.
     let mut outside = unsafe { UnixStream::from_raw_fd(fd) };
     let none = None::<&str>;
     mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)?;
     mount(Some("proc"), "/proc", Some("proc"), MsFlags::empty(), none)?;
-    let own = |notes: &Path| process::spawn(&mut work(case, "own", notes)?, Some(OWN_UID), 0);
-    let nested = |notes: &Path| process::spawn(&mut work(case, "own", notes)?, Some(FOREIGN_UID), libc::CLONE_NEWPID);
+    let own = |notes: &Path| process::spawn(&mut work(case, "own", notes)?, Some(own_uid()), 0);
+    let nested = |notes: &Path| process::spawn(&mut work(case, "own", notes)?, Some(foreign_uid()), libc::CLONE_NEWPID);
     let (mut ask, answer) = (outside.try_clone()?, outside.try_clone()?);
     let foreign = || {
         (&ask).write_all(b"go \n")?;
@@ -255,7 +266,7 @@ fn nothing_foreign(report: &Report, pid: u64, by_uid: bool) -> Result<()> {
         for key in ["pid", "tid", "ppid"] {
             ensure!(pid == 0 || record[key] != pid, "the foreign pid leaked: {text}");
         }
-        ensure!(!by_uid || record["uid"] != FOREIGN_UID, "the foreign uid leaked: {text}");
+        ensure!(!by_uid || record["uid"] != foreign_uid(), "the foreign uid leaked: {text}");
     }
     Ok(())
 }

@@ -14,8 +14,11 @@ cases! {
     biolatency,
     execsnoop,
     gethostlatency,
+    hardirqs,
+    offcputime,
     opensnoop,
     runqlat,
+    runqlen,
     syscount,
     tcpconnlat,
 }

@@ -61,15 +61,15 @@ pub fn spawn(command: &mut Command, uid: Option<u32>, flags: i32) -> Result<Chil
     let mut pointers: Vec<*const libc::c_char> = argv.iter().map(|arg| arg.as_ptr()).collect();
     pointers.push(std::ptr::null());
     // SAFETY: clone without CLONE_VM is fork. The child makes system calls only, on memory prepared above, and ends in
-    // exec or _exit.
+    // exec or _exit. Not libc's set*id(): those wait for the threads of this process, which the child has not.
     unsafe {
         match libc::syscall(libc::SYS_clone, flags | libc::SIGCHLD, 0, 0, 0, 0) {
             -1 => Err(io::Error::last_os_error()).context("clone"),
             0 => {
                 let ok = uid.is_none_or(|uid| {
-                    libc::setgroups(0, std::ptr::null()) == 0
-                        && libc::setresgid(uid, uid, uid) == 0
-                        && libc::setresuid(uid, uid, uid) == 0
+                    libc::syscall(libc::SYS_setgroups, 0, std::ptr::null::<u32>()) == 0
+                        && libc::syscall(libc::SYS_setresgid, uid, uid, uid) == 0
+                        && libc::syscall(libc::SYS_setresuid, uid, uid, uid) == 0
                 });
                 if ok {
                     libc::execv(pointers[0], pointers.as_ptr());

@@ -11,9 +11,13 @@ mod loss;
 mod process;
 
 use std::ffi::CString;
-use std::process::ExitCode;
+use std::fs::File;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Command, ExitCode};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
+use nix::fcntl::{Flock, FlockArg};
+use nix::mount::{MsFlags, mount};
 
 use case::{Case, Outcome, Work};
 use cases::CASES;
@@ -23,7 +27,7 @@ fn main() -> ExitCode {
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     let result = match words[..] {
         ["work", tool, who, count, notes] => work(tool, who, count, notes),
-        ["container", tool, fd] => find(tool).and_then(|case| case::container(case, fd.parse()?)),
+        ["container", tool, fd, uid] => find(tool).and_then(|case| case::container(case, fd.parse()?, uid.parse()?)),
         ["loop", count] => count.parse().map_err(Into::into).and_then(loss::open_loop),
         ["hostile"] => hostile::open_names(),
         [] => suite("here", ""),
@@ -76,7 +80,12 @@ impl Counts {
         if !name.contains(filter) {
             return;
         }
-        match test() {
+        // One at a time on this machine, whoever else tests there: all use the same uids.
+        let alone = File::create("/tmp/cbpf-suite.lock")
+            .map(|file| Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, e)| e));
+        let result = test();
+        drop(alone);
+        match result {
             Ok(None) => {
                 self.passed += 1;
                 println!("ok   {name}");
@@ -95,7 +104,22 @@ impl Counts {
 
 type Scope = (&'static str, fn(&Case) -> Result<Outcome>);
 
+/// Gives a guest of the ladder a file system on a disk: its root is in memory.
+fn mount_disk() -> Result<()> {
+    let made =
+        Command::new("/usr/sbin/mke2fs").args(["-q", "-F", "-t", "ext4", "/dev/vda"]).status().context("mke2fs")?;
+    ensure!(made.success(), "mke2fs: {made}");
+    std::fs::create_dir_all("/var/tmp")?;
+    mount(Some("/dev/vda"), "/var/tmp", Some("ext4"), MsFlags::empty(), None::<&str>)
+        .context("cannot mount /dev/vda")?;
+    std::fs::set_permissions("/var/tmp", std::fs::Permissions::from_mode(0o1777))?;
+    Ok(())
+}
+
 fn suite(kernel: &str, filter: &str) -> Result<()> {
+    if kernel != "here" {
+        mount_disk()?;
+    }
     let mut counts = Counts::default();
     let scopes: [Scope; 2] = [("user", case::user_scope), ("container", case::container_scope)];
     for case in CASES {

@@ -108,6 +108,10 @@ fn image(kernel: &Kernel) -> Result<Image> {
     let mut image = Image::new(&here.join("guest-init"))?;
     image.add_program(&cbpf()?)?;
     image.add_program(&here.join("cbpf-suite"))?;
+    // What workloads start, and what makes the disk.
+    for program in ["/bin/true", "/usr/sbin/mke2fs"] {
+        image.add_program(Path::new(program))?;
+    }
     image.add_file(
         "/etc/passwd",
         0o644,
