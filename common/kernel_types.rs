@@ -71,8 +71,8 @@ impl KernelTypes {
             }
         };
         let (extract, missing) = Extract::of(bytes, names).context("types of an unknown layout")?;
-        if let Some(name) = missing.first() {
-            ensure!(fs::read_dir(KERNEL)?.count() == 1, "{name} may be a type of a module");
+        if !missing.is_empty() {
+            not_in_modules(&missing)?;
         }
         let mut file = File::from(memfd_create(c"cbpf-types", MFdFlags::MFD_CLOEXEC)?);
         file.write_all(&extract)?;
@@ -83,6 +83,22 @@ impl KernelTypes {
     pub(crate) fn path(&self) -> CString {
         CString::new(format!("/proc/self/fd/{}", self.0.as_raw_fd())).unwrap_or_default()
     }
+}
+
+/// An error if the types of a module that is loaded use one of the names.
+fn not_in_modules(names: &[&str]) -> Result<()> {
+    for entry in fs::read_dir(KERNEL)? {
+        let entry = entry?;
+        if entry.file_name() != "vmlinux" {
+            let found = |part: &[u8]| names.iter().any(|name| name.as_bytes() == part);
+            ensure!(
+                !fs::read(entry.path())?.split(|b| *b == 0).any(found),
+                "one of {names:?} may be a type of {}",
+                entry.path().display()
+            );
+        }
+    }
+    Ok(())
 }
 
 fn word(bytes: &[u8], at: usize) -> Option<u32> {
