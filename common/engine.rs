@@ -6,7 +6,7 @@ use std::ffi::CString;
 use std::fmt;
 use std::fs::File;
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, FromRawFd as _, IntoRawFd as _, OwnedFd, RawFd};
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 use std::sync::Mutex;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -18,6 +18,7 @@ use libbpf_rs::{
 };
 use plain::Plain;
 
+use crate::kernel_types::KernelTypes;
 use crate::token::{self, Masks, Token};
 
 /// What a tool asks of the engine: an object, how its knobs stand, and what to attach to. Typed and bounded, so
@@ -212,14 +213,16 @@ pub fn possible_cpus() -> Result<u32> {
 pub fn load(plan: &Plan, owner: &cbpf_owner, options: Options<'_>) -> Result<Loaded> {
     ensure!(owner.scope != cbpf_scope::CBPF_NOBODY.0, "the ownership record is empty");
     let tool = plan.object.name;
-    let open = open(plan.object, options.token)?;
-    let programs = cbpf_bpf::programs(&open)?;
-    drop(open);
+    let types = KernelTypes::of(plan.object.types).ok();
+    let object = open(plan.object, options.token, types.as_ref())?;
+    let programs = cbpf_bpf::programs(&object)?;
     let sets: BTreeSet<u32> = programs.iter().flat_map(|p| p.sets.iter().copied()).collect();
     let sets = if sets.is_empty() { BTreeSet::from([0]) } else { sets };
     let mut reasons = Vec::new();
+    let mut opened = Some(object);
     for set in sets {
-        match load_set(plan, owner, options, &programs, set) {
+        let object = opened.take().map_or_else(|| open(plan.object, options.token, types.as_ref()), Ok)?;
+        match load_set(plan, owner, options, &programs, set, object) {
             Ok(mut loaded) => {
                 loaded.passed_over = reasons;
                 return Ok(loaded);
@@ -242,12 +245,15 @@ impl fmt::Display for BadPlan {
 impl std::error::Error for BadPlan {}
 
 /// Opens an object. Every bpf() call that libbpf makes for it, its feature probes too, carries the token; without one
-/// an empty path keeps libbpf from looking for a token on its own.
-fn open(object: &Object, token: Option<&Token>) -> Result<OpenObject> {
+/// an empty path keeps libbpf from looking for a token on its own. Without `types` libbpf looks through all that the
+/// kernel has, which takes its time.
+fn open(object: &Object, token: Option<&Token>, types: Option<&KernelTypes>) -> Result<OpenObject> {
     let name = CString::new(object.name)?;
+    let types = types.map(KernelTypes::path);
     let opts = libbpf_sys::bpf_object_open_opts {
         sz: size_of::<libbpf_sys::bpf_object_open_opts>() as _,
         object_name: name.as_ptr(),
+        btf_custom_path: types.as_ref().map_or(ptr::null(), |path| path.as_ptr()),
         bpf_token_path: token.map_or(c"", |token| &token.path).as_ptr(),
         ..Default::default()
     };
@@ -285,7 +291,7 @@ pub fn needs(object: &OpenObject) -> Masks {
 pub fn tool_needs(tool: &str) -> Result<Masks> {
     let mut all = Masks::default();
     for name in [tool, "viewer"] {
-        let mut object = open(cbpf_bpf::object(name).with_context(|| format!("no tool {name}"))?, None)?;
+        let mut object = open(cbpf_bpf::object(name).with_context(|| format!("no tool {name}"))?, None, None)?;
         // A token never gives the scope that these are for.
         let host: Vec<String> =
             cbpf_bpf::programs(&object)?.into_iter().filter(|p| p.subject == Subject::Host).map(|p| p.name).collect();
@@ -298,7 +304,14 @@ pub fn tool_needs(tool: &str) -> Result<Masks> {
     Ok(all)
 }
 
-fn load_set(plan: &Plan, owner: &cbpf_owner, options: Options<'_>, programs: &[Program], set: u32) -> Result<Loaded> {
+fn load_set(
+    plan: &Plan,
+    owner: &cbpf_owner,
+    options: Options<'_>,
+    programs: &[Program],
+    set: u32,
+    mut object: OpenObject,
+) -> Result<Loaded> {
     let host = owner.scope == cbpf_scope::CBPF_HOST.0;
     let wanted = |p: &Program| {
         (p.sets.is_empty() || p.sets.contains(&set))
@@ -316,7 +329,6 @@ fn load_set(plan: &Plan, owner: &cbpf_owner, options: Options<'_>, programs: &[P
         "it has a meaning for the whole machine only (--scope host)"
     );
 
-    let mut object = open(plan.object, options.token)?;
     write_data(plan, owner, &mut object)?;
     size_maps(plan, owner, options, &mut object)?;
     for mut program in object.progs_mut() {
@@ -597,7 +609,9 @@ fn perf_event(sample: Sample, cpu: i32) -> Result<OwnedFd> {
 
 /// Asks the kernel what this process is; see `bpf/viewer.bpf.c`.
 pub fn describe_caller(token: Option<&Token>) -> Result<viewer_info> {
-    let mut object = open(cbpf_bpf::object("viewer").context("no object for viewer")?, token)?;
+    let object = cbpf_bpf::object("viewer").context("no object for viewer")?;
+    let types = KernelTypes::of(object.types).ok();
+    let mut object = open(object, token, types.as_ref())?;
     ensure!(
         cbpf_bpf::programs(&object)?.iter().any(|p| p.subject == Subject::Viewer),
         "no program describes the caller"
