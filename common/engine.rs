@@ -215,10 +215,8 @@ pub fn load(plan: &Plan, owner: &cbpf_owner, options: Options<'_>) -> Result<Loa
     let open = open(plan.object, options.token)?;
     let programs = cbpf_bpf::programs(&open)?;
     drop(open);
-    let sets: BTreeSet<u32> = programs.iter().flat_map(|p| p.sets.iter().copied()).collect();
-    let sets = if sets.is_empty() { BTreeSet::from([0]) } else { sets };
     let mut reasons = Vec::new();
-    for set in sets {
+    for set in sets(&programs) {
         match load_set(plan, owner, options, &programs, set) {
             Ok(mut loaded) => {
                 loaded.passed_over = reasons;
@@ -298,7 +296,45 @@ pub fn tool_needs(tool: &str) -> Result<Masks> {
     Ok(all)
 }
 
+/// Loads each set of the plan's programs that this kernel takes, and attaches none: what the verifier makes of them.
+pub fn verify(plan: &Plan, owner: &cbpf_owner, options: Options<'_>) -> Result<Vec<Loaded>> {
+    let programs = cbpf_bpf::programs(&open(plan.object, options.token)?)?;
+    let results = sets(&programs).into_iter().map(|set| load_programs(plan, owner, options, &programs, set));
+    let (loaded, refused): (Vec<_>, Vec<_>) = results.partition(Result::is_ok);
+    if loaded.is_empty() {
+        let reasons = refused.into_iter().filter_map(Result::err).map(|e| format!("{e:#}")).collect();
+        return Err(Refused { tool: plan.object.name, reasons }.into());
+    }
+    Ok(loaded.into_iter().flatten().map(|(loaded, _)| loaded).collect())
+}
+
+/// The numbers of the alternative sets.
+fn sets(programs: &[Program]) -> BTreeSet<u32> {
+    let sets: BTreeSet<u32> = programs.iter().flat_map(|p| p.sets.iter().copied()).collect();
+    if sets.is_empty() { BTreeSet::from([0]) } else { sets }
+}
+
 fn load_set(plan: &Plan, owner: &cbpf_owner, options: Options<'_>, programs: &[Program], set: u32) -> Result<Loaded> {
+    let (mut loaded, wanted) = load_programs(plan, owner, options, programs, set)?;
+    // The family's own programs last: a process is forgotten after the tool has seen it end.
+    let (family, own): (Vec<&Program>, Vec<&Program>) = wanted.into_iter().partition(|p| p.subject == Subject::Family);
+    for program in own.into_iter().chain(family) {
+        loaded.attach(plan, program).map_err(|e| {
+            let why = complaint().unwrap_or_else(|| format!("{e:#}"));
+            anyhow::anyhow!("cannot attach {}: {why}{}", program.section, attach_hint(program, &e))
+        })?;
+    }
+    Ok(loaded)
+}
+
+/// Loads the programs of one set that the plan asks for.
+fn load_programs<'p>(
+    plan: &Plan,
+    owner: &cbpf_owner,
+    options: Options<'_>,
+    programs: &'p [Program],
+    set: u32,
+) -> Result<(Loaded, Vec<&'p Program>)> {
     let host = owner.scope == cbpf_scope::CBPF_HOST.0;
     let wanted = |p: &Program| {
         (p.sets.is_empty() || p.sets.contains(&set))
@@ -334,16 +370,7 @@ fn load_set(plan: &Plan, owner: &cbpf_owner, options: Options<'_>, programs: &[P
         None => anyhow::anyhow!("cannot load: {e}"),
     })?;
 
-    let mut loaded = Loaded { object, links: Vec::new(), events: plan.events, set, passed_over: Vec::new() };
-    // The family's own programs last: a process is forgotten after the tool has seen it end.
-    let (family, own): (Vec<&Program>, Vec<&Program>) = wanted.into_iter().partition(|p| p.subject == Subject::Family);
-    for program in own.into_iter().chain(family) {
-        loaded.attach(plan, program).map_err(|e| {
-            let why = complaint().unwrap_or_else(|| format!("{e:#}"));
-            anyhow::anyhow!("cannot attach {}: {why}{}", program.section, attach_hint(program, &e))
-        })?;
-    }
-    Ok(loaded)
+    Ok((Loaded { object, links: Vec::new(), events: plan.events, set, passed_over: Vec::new() }, wanted))
 }
 
 /// What would mend a failed attachment, where the errno does not say it.
