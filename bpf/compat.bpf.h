@@ -26,6 +26,17 @@ static __always_inline long task_state(struct task_struct *task)
 	return task->__state;
 }
 
+/* By 7.2 task_struct.on_cpu is a u8 instead of an int. libbpf fits the size of a load to unsigned types only. */
+struct task_struct___unsigned {
+	unsigned int on_cpu;
+} RELOCATE;
+
+/* Does the task run, or is it about to be taken off its CPU? */
+static __always_inline bool task_on_cpu(struct task_struct *task)
+{
+	return ((struct task_struct___unsigned *)task)->on_cpu;
+}
+
 /* 6.1, 7f203bc89eb6: cgroup.ancestor_ids became cgroup.ancestors. */
 struct cgroup___ids {
 	__u64 ancestor_ids[1];

@@ -95,7 +95,7 @@ TRACE_CURRENT_IF("", "tp_btf/sys_exit", exit_open, may_open(regs, ret), struct p
 		task_root(task, &root);
 		if (ret >= 0 ? fd_path(task, ret, &from) :
 			       dirfd == AT_FDCWD ? (task_cwd(task, &from), true) : fd_path(task, dirfd, &from))
-			e->dir_len = put_path((char *)(e + 1), e->name_len & (NAME_MAX_LEN * 2 - 1), &from, &root);
+			put_path((char *)(e + 1), e->name_len & (NAME_MAX_LEN * 2 - 1), &e->dir_len, &from, &root);
 	}
 	if (with_callers) {
 		__u64 ips[3] = {};	/* the first is the system call instruction itself */

@@ -8,7 +8,7 @@
 
 #define PATH_DEPTH 40
 #define PATH_NAME 256
-#define PATH_SPACE (SCRATCH_SIZE / 2)
+#define PATH_SPACE 4096	/* beside a name of the same size it fits into a record */
 
 /* How a walk ended; stands as the last byte behind the components. */
 enum {
@@ -18,19 +18,24 @@ enum {
 };
 
 /*
- * Writes the components of dentry and mnt at `buf + at`, leaf first, each with its NUL, then how the walk ended.
- * Returns the bytes written. `buf` has SCRATCH_SIZE bytes, and `at` is below PATH_SPACE.
+ * Writes the components of dentry and mnt at `buf + at`, leaf first, each with its NUL, then how the walk ended; `len`
+ * becomes the number of bytes. `buf` has SCRATCH_SIZE bytes, and `at` is below half of that.
+ *
+ * `len` stands in the record. What is read back from there can be anything to the verifier, and so the same in every
+ * round; of a sum in a register it would follow each way in which the rounds can add up.
  */
-static __always_inline __u32 put_path(char *buf, __u32 at, const struct path *from, const struct path *root)
+static __always_inline void put_path(char *buf, __u32 at, volatile __u16 *len, const struct path *from,
+				     const struct path *root)
 {
 	struct dentry *dentry = from->dentry, *parent, *top;
 	struct vfsmount *mnt = from->mnt;
 	struct mount *mount, *up;
 	const unsigned char *name;
-	__u32 begin = at;
 	char end = PATH_DEEP;
+	__u32 used;
 	long n;
 
+	*len = 0;
 	for (int i = 0; i < PATH_DEPTH; i++) {
 		if (dentry == root->dentry && mnt == root->mnt) {
 			end = PATH_ROOT;
@@ -53,21 +58,23 @@ static __always_inline __u32 put_path(char *buf, __u32 at, const struct path *fr
 			end = PATH_LOST;
 			break;
 		}
-		if (at >= PATH_SPACE)
+		used = *len;
+		if (used >= PATH_SPACE - PATH_NAME)
 			break;
 		name = BPF_CORE_READ(dentry, d_name.name);
-		n = bpf_probe_read_kernel_str(buf + at, PATH_NAME, name);
+		n = bpf_probe_read_kernel_str(buf + at + used, PATH_NAME, name);
 		if (n <= 0) {
 			end = PATH_LOST;
 			break;
 		}
-		at += n & (2 * PATH_NAME - 1);
+		*len = used + n;
 		dentry = parent;
 	}
-	if (at >= PATH_SPACE + PATH_NAME)
-		return 0;
-	buf[at] = end;
-	return at + 1 - begin;
+	used = *len;
+	if (used >= PATH_SPACE)
+		return;
+	buf[at + used] = end;
+	*len = used + 1;
 }
 
 /* The file behind `fd` of the current task; false when there is none. */

@@ -45,7 +45,7 @@ static __always_inline __u32 pidns_of(struct task_struct *task)
 /* A task that is woken while it has a CPU does not wait. */
 TRACE_TASK("", "tp_btf/sched_wakeup", woken, task, struct task_struct *task)
 {
-	if (!task->on_cpu)
+	if (!task_on_cpu(task))
 		begin(o, task);
 	return 0;
 }

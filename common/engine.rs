@@ -556,6 +556,13 @@ impl Loaded {
         Ok(now)
     }
 
+    /// How often the kernel left a program out because it interrupted that same program on the same CPU
+    /// (`recursion_misses`, 5.12; older kernels do not say).
+    pub fn missed(&self) -> u64 {
+        let fds = self.object.progs().map(|p| p.as_fd().as_raw_fd()).filter(|fd| *fd >= 0);
+        fds.filter_map(|fd| Some(program_info(fd).ok()?.recursion_misses)).sum()
+    }
+
     /// How many instructions the verifier looked at, for each loaded program: its cost.
     pub fn verified_insns(&self) -> Result<Vec<(String, u32)>> {
         self.object

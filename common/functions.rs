@@ -33,17 +33,32 @@ pub fn find(mut file: File, names: &[&str]) -> Result<Option<UserFunctions>> {
     Ok((!offsets.is_empty()).then_some(UserFunctions { file, offsets }))
 }
 
-/// The file that a process (`self`, or a pid) has mapped and whose name is `wanted`, as that process sees it.
+/// The file that a process (`self`, or a pid) has mapped and whose name is `wanted`.
 pub fn mapped(process: &str, wanted: impl Fn(&str) -> bool) -> Result<Option<File>> {
-    let maps = format!("/proc/{process}/maps");
-    let maps = fs::read_to_string(&maps).with_context(|| format!("cannot read {maps}"))?;
+    let proc = Path::new("/proc").join(process);
+    let maps = proc.join("maps");
+    let maps = fs::read_to_string(&maps).with_context(|| format!("cannot read {}", maps.display()))?;
     let Some(mapping) = mapping(&maps, wanted) else { return Ok(None) };
-    let file = open(&Path::new("/proc").join(process).join("root").join(mapping.path.trim_start_matches('/')))?;
-    // An update may have put another file in its place; the process still runs the old one.
-    if file.metadata()?.ino() != mapping.inode {
-        bail!("{} was replaced since process {process} started: restart that", mapping.path);
-    }
-    Ok(Some(file))
+    // The kernel prints the path from our root if it is below that, else from the root of the mounts it is in. The
+    // last one is the mapped file itself, but few may open it.
+    let candidates = [
+        proc.join("root").join(mapping.path.trim_start_matches('/')),
+        mapping.path.into(),
+        proc.join("map_files").join(mapping.range),
+    ];
+    let mut opened: Vec<_> = candidates.iter().map(|path| open(path)).collect();
+    let is_it = |file: &Result<File>| {
+        file.as_ref().is_ok_and(|file| file.metadata().is_ok_and(|status| status.ino() == mapping.inode))
+    };
+    let at = match opened.iter().position(is_it) {
+        Some(at) => at,
+        None if mapping.deleted => {
+            bail!("{} was replaced since process {process} started: restart that process", mapping.path)
+        }
+        // On some file systems, overlays among them, the two numbers differ.
+        None => opened.iter().position(Result::is_ok).unwrap_or(0),
+    };
+    opened.swap_remove(at).map(Some)
 }
 
 /// Opens a file; the error names it.
@@ -51,24 +66,24 @@ pub fn open(path: &Path) -> Result<File> {
     File::open(path).with_context(|| format!("cannot open {}", path.display()))
 }
 
+/// A line of `/proc/PID/maps`.
 struct Mapping<'a> {
-    path: &'a str,
+    range: &'a str,
     inode: u64,
+    path: &'a str,
+    deleted: bool,
 }
 
 fn mapping(maps: &str, wanted: impl Fn(&str) -> bool) -> Option<Mapping<'_>> {
-    maps.lines().find_map(|line| {
-        // address perms offset dev inode path
-        let mut rest = line;
-        let mut fields = [""; 5];
-        for field in &mut fields {
-            (*field, rest) = rest.split_once(' ')?;
-            rest = rest.trim_start();
-        }
-        let path = rest.strip_suffix(" (deleted)").unwrap_or(rest);
-        let name = path.rsplit_once('/')?.1;
-        wanted(name).then(|| Some(Mapping { path, inode: fields[4].parse().ok()? }))?
-    })
+    maps.lines().filter_map(parse).find(|mapping| mapping.path.rsplit_once('/').is_some_and(|(_, name)| wanted(name)))
+}
+
+fn parse(line: &str) -> Option<Mapping<'_>> {
+    // range, access, offset, device, inode, and a path that may hold blanks
+    let mut fields = line.splitn(6, ' ');
+    let (range, inode, path) = (fields.next()?, fields.nth(3)?, fields.next()?.trim_start());
+    let whole = path.strip_suffix(" (deleted)");
+    Some(Mapping { range, inode: inode.parse().ok()?, path: whole.unwrap_or(path), deleted: whole.is_some() })
 }
 
 /// Does a file of that name hold the C library?
@@ -118,7 +133,8 @@ mod tests {
                     7f01-7f02 r-xp 00028000 fe:00 42                         /usr/my lib/libc.so.6 (deleted)\n\
                     7fff-7fff rw-p 00000000 00:00 0                          [stack]\n";
         let found = mapping(maps, is_libc).unwrap();
-        assert_eq!((found.path, found.inode), ("/usr/my lib/libc.so.6", 42));
+        assert_eq!((found.range, found.inode, found.path), ("7f01-7f02", 42, "/usr/my lib/libc.so.6"));
+        assert!(found.deleted);
         assert!(mapping(maps, |name| name == "stack").is_none());
     }
 

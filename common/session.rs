@@ -35,6 +35,8 @@ pub struct Counts {
     pub matched: u64,
     /// Lost, by cause.
     pub dropped: Vec<(&'static str, u64)>,
+    /// How often an event interrupted the program that was to see it, and so was not seen. Not only the scope's.
+    pub missed: u64,
 }
 
 impl Counts {
@@ -131,7 +133,11 @@ impl Session {
 
     /// The counts as they stand; exact once detached.
     pub fn counts(&self) -> Counts {
-        let mut sum = Counts { matched: 0, dropped: CAUSES.iter().map(|(_, name)| (*name, 0)).collect() };
+        let mut sum = Counts {
+            matched: 0,
+            dropped: CAUSES.iter().map(|(_, name)| (*name, 0)).collect(),
+            missed: self.loaded.missed(),
+        };
         for cpu in 0..self.cpus {
             // SAFETY: one struct for each possible CPU is mapped; the kernel writes whole words.
             let counts =

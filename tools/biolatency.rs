@@ -49,8 +49,10 @@ impl Tool {
 impl tool::Tool for Tool {
     const NAME: &'static str = "biolatency";
     const ABOUT: &'static str = "Summarize how long block I/O takes, as a histogram";
+    const NOTES: &'static str = "An I/O is whose task submitted it. What a file system's journal writes for an fsync is not: its own \
+        thread does that. Nor is writeback, except in scope container, where it counts by the cgroup that made it necessary.";
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
-        ("cbpf biolatency", "until Ctrl-C; writeback counts only in --scope container, by its cgroup"),
+        ("cbpf biolatency", "all of your I/O together, until Ctrl-C"),
         ("cbpf biolatency -D -F 1 10", "ten times a second's I/O, by disk and by kind"),
         ("cbpf biolatency -Q -d sda -- make", "what `make` waits for on sda, the scheduler's queue included"),
     ];

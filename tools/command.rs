@@ -8,6 +8,7 @@ use std::os::unix::ffi::OsStringExt as _;
 use anyhow::{Context as _, Result, bail};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, execvp, fork, getgid, getuid, pipe2, setresgid, setresuid};
@@ -62,6 +63,12 @@ impl Child {
     /// Readable once the child has ended.
     pub fn ended(&self) -> BorrowedFd<'_> {
         self.pidfd.as_fd()
+    }
+
+    /// Has it ended already?
+    pub fn has_ended(&self) -> bool {
+        let mut fds = [PollFd::new(self.ended(), PollFlags::POLLIN)];
+        poll(&mut fds, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
     }
 
     /// Lets it run. An error says why its command cannot be executed.

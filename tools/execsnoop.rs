@@ -116,7 +116,6 @@ impl Stream for Tool {
 mod tests {
     use cbpf_bpf::events::cbpf_head;
     use cbpf_common::out::{Format, Out};
-    use cbpf_common::owner::Viewer;
     use clap::{Args as _, Command, FromArgMatches as _};
 
     use super::*;

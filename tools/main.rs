@@ -5,6 +5,7 @@ mod registry;
 mod command;
 mod hists;
 mod list;
+mod path;
 mod run;
 mod tool;
 

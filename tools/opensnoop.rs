@@ -1,11 +1,15 @@
 //! opensnoop: files opened.
 
+use std::borrow::Cow;
+
 use anyhow::Result;
 use cbpf_bpf::events::opensnoop_event;
 use cbpf_common::engine::Plan;
 use cbpf_common::options::Shared;
-use cbpf_common::out::{Column, Row, until_nul};
+use cbpf_common::out::{Column, Mark, Row, until_nul};
+use cbpf_common::symbols::{Name, UNKNOWN};
 
+use crate::path;
 use crate::run::{Context, mark};
 use crate::tool::{self, Stream};
 
@@ -65,19 +69,125 @@ impl Stream for Tool {
             Column::right("ERR", "err", 3),
             Column::right("FLAGS", "flags", 8).when(self.extended_fields),
             Column::left("MODE", "mode", 5).when(self.extended_fields),
-            Column::last("PATH", "path"),
+            Column::left("PATH", "path", if self.callers { 40 } else { 0 }),
+            Column::last("CALLERS", "callers").when(self.callers),
         ]
     }
 
     fn row(&self, context: &Context, e: &opensnoop_event, tail: &[u8], row: &mut Row<'_>) {
-        let name = tail.get(..e.name_len.saturating_sub(1).into()).unwrap_or_default();
         row.opt_u64(context.uid(e.head.uid))
             .u64(e.head.pid)
             .text(until_nul(&e.head.comm))
             .i64(e.ret.max(-1))
             .u64(e.ret.min(0).unsigned_abs())
             .oct(e.flags, 8)
-            .oct(e.mode, 4)
-            .text_with(name, mark(e.head.flags));
+            .oct(e.mode, 4);
+        match path_of(e, tail) {
+            Some((path, mark)) => row.text_with(path, mark),
+            None => row.none(),
+        };
+        if self.callers {
+            let calls = e.callers.iter().filter(|ip| **ip != 0);
+            let names: Vec<Name> =
+                calls.map(|ip| context.symbols.caller(e.head.pid, *ip).unwrap_or_else(|| UNKNOWN.into())).collect();
+            row.list(names.iter().map(|name| name.as_bytes()), true, Mark::Whole);
+        } else {
+            row.none();
+        }
+    }
+}
+
+/// What was opened: the file's own path where the kernel walked it, or else the name as it was passed, behind the
+/// directory that a relative one starts from. `None` for an open by handle, which passes no name.
+fn path_of<'a>(e: &opensnoop_event, tail: &'a [u8]) -> Option<(Cow<'a, [u8]>, Mark)> {
+    let (name, walked) = tail.split_at_checked(e.name_len.into())?;
+    let name = name.strip_suffix(b"\0").unwrap_or(name);
+    let walked = walked.get(..e.dir_len.into()).and_then(path::assemble);
+    let passed = mark(e.head.flags);
+    match walked {
+        Some((path, mark)) if e.ret >= 0 && !path.is_empty() => Some((path.into(), mark)),
+        _ if e.name_len == 0 && passed == Mark::Whole => None,
+        Some((mut dir, mark)) if e.ret < 0 && passed != Mark::Fault && !name.starts_with(b"/") => {
+            if !dir.ends_with(b"/") {
+                dir.push(b'/');
+            }
+            dir.extend_from_slice(name);
+            Some((dir.into(), if passed == Mark::Whole { mark } else { passed }))
+        }
+        _ => Some((name.into(), passed)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cbpf_bpf::events::cbpf_flag;
+    use cbpf_common::out::{Format, Out};
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        tool: Tool,
+    }
+
+    fn event(ret: i32, name: &[u8], walked: &[u8]) -> (opensnoop_event, Vec<u8>) {
+        let mut e = opensnoop_event { ret, ..Default::default() };
+        (e.name_len, e.dir_len) = (name.len() as u16, walked.len() as u16);
+        e.head.pid = 7;
+        e.head.comm[..2].copy_from_slice(b"sh");
+        (e, [name, walked].concat())
+    }
+
+    fn shown(ret: i32, name: &[u8], walked: &[u8]) -> Option<(String, Mark)> {
+        let (e, tail) = event(ret, name, walked);
+        path_of(&e, &tail).map(|(path, mark)| (String::from_utf8_lossy(&path).into_owned(), mark))
+    }
+
+    fn whole(path: &str) -> Option<(String, Mark)> {
+        Some((path.into(), Mark::Whole))
+    }
+
+    #[test]
+    fn an_opened_file_has_its_own_path() {
+        assert_eq!(shown(3, b"../a\0", b""), whole("../a"));
+        assert_eq!(shown(3, b"../a\0", b"a\0home\0r"), whole("/home/a"));
+        assert_eq!(shown(3, b".\0", b"r"), whole("/"));
+        assert_eq!(shown(3, b"", b"a\0r"), whole("/a"), "by handle");
+        assert_eq!(shown(3, b"/proc/self/fd/9\0", b"l"), whole("/proc/self/fd/9"), "a pipe");
+    }
+
+    #[test]
+    fn what_is_not_there_has_the_directory_that_its_name_starts_from() {
+        assert_eq!(shown(-2, b"x y\0", b"u\0home\0r"), whole("/home/u/x y"));
+        assert_eq!(shown(-2, b"x\0", b"r"), whole("/x"));
+        assert_eq!(shown(-2, b"/x\0", b"u\0home\0r"), whole("/x"));
+        assert_eq!(shown(-2, b"", b"u\0r"), None, "by handle");
+    }
+
+    #[test]
+    fn a_path_that_ends_above_what_is_known_is_marked() {
+        assert_eq!(shown(3, b"a\0", b"a\0b\0l"), Some(("b/a".into(), Mark::Cut)));
+        assert_eq!(shown(-2, b"x\0", b"a\0b\0d"), Some(("b/a/x".into(), Mark::Cut)));
+        let (mut e, tail) = event(-14, b"", b"u\0r");
+        e.head.flags = cbpf_flag::CBPF_FAULT.0;
+        assert_eq!(path_of(&e, &tail).map(|(_, mark)| mark), Some(Mark::Fault));
+    }
+
+    #[test]
+    fn callers_stand_behind_the_path() {
+        let row = |args: &[&str], format| {
+            let tool = Line::try_parse_from([&["opensnoop"], args].concat()).expect("options").tool;
+            let (mut e, tail) = event(3, b"/a\0", b"");
+            (e.head.pid, e.callers[0]) = (u32::MAX / 2, 4096);
+            let mut out = Out::memory(format);
+            let columns = tool.columns();
+            out.row("event", Some(0), &columns, |row| tool.row(&Context::test(), &e, &tail, row)).expect("memory");
+            out.take()
+        };
+        assert!(row(&["-c"], Format::Text).ends_with(&format!("{:40} \"[unknown]\"\n", "/a")));
+        assert!(row(&["-c"], Format::Json).contains(r#""path":"/a","callers":["[unknown]"]"#));
+        assert!(row(&[], Format::Text).ends_with(" /a\n"));
+        assert!(row(&[], Format::Json).contains(r#""callers":null"#));
     }
 }

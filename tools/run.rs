@@ -328,7 +328,7 @@ impl Trace {
         // What was delivered but found no reader any more.
         dropped.push(("output closed", counts.matched.saturating_sub(shown + counts.lost())));
         let lost = counts.lost();
-        let counts = Counts { matched: counts.matched, shown, dropped: &dropped };
+        let counts = Counts { matched: counts.matched, shown, dropped: &dropped, missed: counts.missed };
         if !closed {
             match self.out.end(&counts).and_then(|()| self.out.flush()) {
                 Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => return Err(e.into()),
@@ -339,9 +339,11 @@ impl Trace {
             eprintln!("cbpf: {}", out::closing_line(&counts));
         }
         if let Some(child) = &self.child {
+            // Its status is passed on if it ended by itself.
+            let ended = child.has_ended();
             child.terminate();
             let status = child.status()?;
-            if status != 0 {
+            if ended && status != 0 {
                 return Ok(status);
             }
         }

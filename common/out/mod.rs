@@ -45,6 +45,9 @@ pub struct Counts<'a> {
     pub shown: u64,
     /// How many of them were lost to which cause; a cause is a few words such as `ring full`.
     pub dropped: &'a [(&'static str, u64)],
+    /// How often the kernel did not run a program because the event interrupted that program itself. Nobody looked
+    /// whose events those were, so they are in no other number.
+    pub missed: u64,
 }
 
 impl Counts<'_> {
@@ -258,6 +261,7 @@ impl Out {
                     number(buf, *count);
                 }
                 buf.push(b'}');
+                hist::labels(buf, &[("missed", total(counts.missed))]);
             });
         }
         self.flush()
@@ -337,7 +341,11 @@ pub fn closing_line(counts: &Counts<'_>) -> String {
         .map(|(cause, count)| format!("{cause} {}", thousands(*count)))
         .collect();
     let causes = if causes.is_empty() { String::new() } else { format!(" ({})", causes.join(", ")) };
-    format!("matched {matched}, shown {shown}, dropped {lost}{causes}")
+    let missed = match counts.missed {
+        0 => String::new(),
+        n => format!("; missed by the kernel, anybody's: {}", thousands(n)),
+    };
+    format!("matched {matched}, shown {shown}, dropped {lost}{causes}{missed}")
 }
 
 /// A number with a comma between groups of three digits.

@@ -319,7 +319,7 @@ fn an_output_that_does_not_block_loses_nothing() {
 
 #[test]
 fn json_begins_with_start_and_ends_with_the_losses() {
-    let counts = Counts { matched: 12, shown: 7, dropped: &[("ring full", 5), ("map full", 0)] };
+    let counts = Counts { matched: 12, shown: 7, dropped: &[("ring full", 5), ("map full", 0)], missed: 0 };
     let mut out = Out::memory(Format::Json);
     out.start("opensnoop", "token", "container").unwrap();
     out.header(&OPEN).unwrap();
@@ -386,11 +386,19 @@ fn folded_stacks_are_a_matter_of_style() {
 #[test]
 fn the_closing_line_names_the_causes_that_did_harm() {
     let dropped: &[(&'static str, u64)] = &[("ring full", 5), ("map full", 0)];
-    let counts = Counts { matched: 12_345, shown: 12_340, dropped };
+    let counts = Counts { matched: 12_345, shown: 12_340, dropped, missed: 0 };
     assert_eq!(closing_line(&counts), "matched 12,345, shown 12,340, dropped 5 (ring full 5)");
-    assert_eq!(closing_line(&Counts { matched: 3, shown: 3, dropped: &dropped[1..] }), "matched 3, shown 3, dropped 0");
     assert_eq!(
-        closing_line(&Counts { matched: 1_000_006, shown: 1, dropped: &[("ring full", 5), ("rate cap", 1_000_000)] }),
+        closing_line(&Counts { matched: 3, shown: 3, dropped: &dropped[1..], missed: 0 }),
+        "matched 3, shown 3, dropped 0"
+    );
+    assert_eq!(
+        closing_line(&Counts {
+            matched: 1_000_006,
+            shown: 1,
+            dropped: &[("ring full", 5), ("rate cap", 1_000_000)],
+            missed: 0
+        }),
         "matched 1,000,006, shown 1, dropped 1,000,005 (ring full 5, rate cap 1,000,000)"
     );
     assert_eq!([0, 999, 1000, u64::MAX].map(thousands), ["0", "999", "1,000", "18,446,744,073,709,551,615"]);

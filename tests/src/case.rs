@@ -91,6 +91,11 @@ impl Report {
         fs::read_to_string(self.notes.join(pid.to_string())).with_context(|| format!("no note of {pid}"))
     }
 
+    /// How many events, anybody's, the kernel says that it kept from the programs because they were busy.
+    pub fn missed(&self) -> u64 {
+        self.of("end").filter_map(|end| end["missed"].as_u64()).sum()
+    }
+
     /// How often all owned workloads together did their thing.
     pub fn expected(&self) -> u64 {
         self.count * self.owned.len() as u64

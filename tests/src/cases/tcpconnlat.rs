@@ -40,8 +40,13 @@ fn check(report: &Report) -> Result<()> {
     let n = report.expected();
     let v6 = if ipv6().is_some() { n } else { 0 };
     let seen = [with(4, "127.0.0.1", 0), with(4, "127.0.0.1", 111), with(6, "::1", 0)];
-    ensure!(seen == [n + v6, n, v6], "v4, refused, v6: {seen:?}");
-    ensure!(rows.len() as u64 == 2 * n + 2 * v6, "{} rows", rows.len());
+    let done = [n + v6, n, v6];
+    // A segment may arrive while the program looks at another connection, on the same CPU: the kernel then counts the
+    // second event as missed.
+    ensure!(seen.iter().zip(done).all(|(seen, done)| *seen <= done), "v4, refused, v6: {seen:?}");
+    let short = done.iter().sum::<u64>() - seen.iter().sum::<u64>();
+    ensure!(short <= report.missed(), "v4, refused, v6: {seen:?}, missed {}", report.missed());
+    ensure!(rows.len() as u64 == seen.iter().sum::<u64>(), "{} rows", rows.len());
     for row in rows {
         ensure!(row["comm"] == "wk-own" && row["saddr"] == row["daddr"] && row["lport"] != 0, "{row}");
         ensure!((row["dport"] == 1) == (row["err"] == 111), "{row}");
