@@ -15,6 +15,13 @@ pub struct Object {
     pub types: &'static [&'static str],
 }
 
+impl Object {
+    /// The knobs of its tool.
+    pub fn knobs(&self) -> libbpf_rs::Result<Vec<Knob>> {
+        knobs(&libbpf_rs::ObjectBuilder::default().open_memory(self.bytes)?)
+    }
+}
+
 /// libelf reads an aligned image in place.
 #[repr(C, align(8))]
 struct Aligned<const N: usize>([u8; N]);

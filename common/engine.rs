@@ -216,11 +216,9 @@ pub fn load(plan: &Plan, owner: &cbpf_owner, options: Options<'_>) -> Result<Loa
     let types = KernelTypes::of(plan.object.types).ok();
     let object = open(plan.object, options.token, types.as_ref())?;
     let programs = cbpf_bpf::programs(&object)?;
-    let sets: BTreeSet<u32> = programs.iter().flat_map(|p| p.sets.iter().copied()).collect();
-    let sets = if sets.is_empty() { BTreeSet::from([0]) } else { sets };
     let mut reasons = Vec::new();
     let mut opened = Some(object);
-    for set in sets {
+    for set in sets(&programs) {
         let object = opened.take().map_or_else(|| open(plan.object, options.token, types.as_ref()), Ok)?;
         match load_set(plan, owner, options, &programs, set, object) {
             Ok(mut loaded) => {
@@ -304,14 +302,56 @@ pub fn tool_needs(tool: &str) -> Result<Masks> {
     Ok(all)
 }
 
+/// Loads each set of the plan's programs that this kernel takes, and attaches none: what the verifier makes of them.
+pub fn verify(plan: &Plan, owner: &cbpf_owner, options: Options<'_>) -> Result<Vec<Loaded>> {
+    let programs = cbpf_bpf::programs(&open(plan.object, options.token, None)?)?;
+    let results = sets(&programs).into_iter().map(|set| {
+        let object = open(plan.object, options.token, None)?;
+        load_programs(plan, owner, options, &programs, set, object)
+    });
+    let (loaded, refused): (Vec<_>, Vec<_>) = results.partition(Result::is_ok);
+    if loaded.is_empty() {
+        let reasons = refused.into_iter().filter_map(Result::err).map(|e| format!("{e:#}")).collect();
+        return Err(Refused { tool: plan.object.name, reasons }.into());
+    }
+    Ok(loaded.into_iter().flatten().map(|(loaded, _)| loaded).collect())
+}
+
+/// The numbers of the alternative sets.
+fn sets(programs: &[Program]) -> BTreeSet<u32> {
+    let sets: BTreeSet<u32> = programs.iter().flat_map(|p| p.sets.iter().copied()).collect();
+    if sets.is_empty() { BTreeSet::from([0]) } else { sets }
+}
+
 fn load_set(
     plan: &Plan,
     owner: &cbpf_owner,
     options: Options<'_>,
     programs: &[Program],
     set: u32,
-    mut object: OpenObject,
+    object: OpenObject,
 ) -> Result<Loaded> {
+    let (mut loaded, wanted) = load_programs(plan, owner, options, programs, set, object)?;
+    // The family's own programs last: a process is forgotten after the tool has seen it end.
+    let (family, own): (Vec<&Program>, Vec<&Program>) = wanted.into_iter().partition(|p| p.subject == Subject::Family);
+    for program in own.into_iter().chain(family) {
+        loaded.attach(plan, program).map_err(|e| {
+            let why = complaint().unwrap_or_else(|| format!("{e:#}"));
+            anyhow::anyhow!("cannot attach {}: {why}{}", program.section, attach_hint(program, &e))
+        })?;
+    }
+    Ok(loaded)
+}
+
+/// Loads the programs of one set that the plan asks for.
+fn load_programs<'p>(
+    plan: &Plan,
+    owner: &cbpf_owner,
+    options: Options<'_>,
+    programs: &'p [Program],
+    set: u32,
+    mut object: OpenObject,
+) -> Result<(Loaded, Vec<&'p Program>)> {
     let host = owner.scope == cbpf_scope::CBPF_HOST.0;
     let wanted = |p: &Program| {
         (p.sets.is_empty() || p.sets.contains(&set))
@@ -346,16 +386,7 @@ fn load_set(
         None => anyhow::anyhow!("cannot load: {e}"),
     })?;
 
-    let mut loaded = Loaded { object, links: Vec::new(), events: plan.events, set, passed_over: Vec::new() };
-    // The family's own programs last: a process is forgotten after the tool has seen it end.
-    let (family, own): (Vec<&Program>, Vec<&Program>) = wanted.into_iter().partition(|p| p.subject == Subject::Family);
-    for program in own.into_iter().chain(family) {
-        loaded.attach(plan, program).map_err(|e| {
-            let why = complaint().unwrap_or_else(|| format!("{e:#}"));
-            anyhow::anyhow!("cannot attach {}: {why}{}", program.section, attach_hint(program, &e))
-        })?;
-    }
-    Ok(loaded)
+    Ok((Loaded { object, links: Vec::new(), events: plan.events, set, passed_over: Vec::new() }, wanted))
 }
 
 /// What would mend a failed attachment, where the errno does not say it.

@@ -9,6 +9,7 @@ mod cases;
 mod hostile;
 mod loss;
 mod process;
+mod verifier;
 
 use std::ffi::CString;
 use std::fs::File;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
         }
         ["loop", count] => count.parse().map_err(Into::into).and_then(loss::open_loop),
         ["hostile"] => hostile::open_names(),
+        ["verifier", "--write"] => verifier::write(),
         [] => suite("here", ""),
         [kernel] => suite(kernel, ""),
         [kernel, filter] => suite(kernel, filter),
@@ -156,6 +158,10 @@ fn suite(kernel: &str, filter: &str) -> Result<()> {
     plain("hostile names in JSON", &hostile::json);
     // Emulated, 600,000 opens take minutes, and the counters are the same.
     if kernel == "here" {
+        counts.test("here: the verifier's work", filter, verifier::test);
+        let mut plain = |name: &str, test: &dyn Fn() -> Result<()>| {
+            counts.test(&format!("{kernel}: {name}"), filter, || test().map(|()| None));
+        };
         plain("loss is counted, text", &|| loss::test(loss::Reader::Text));
         plain("loss is counted, JSON", &|| loss::test(loss::Reader::Json));
         plain("loss is counted, stalled reader", &|| loss::test(loss::Reader::Stalled));
