@@ -163,6 +163,11 @@ fn events(dir: &Path, out: &Path, clang: &Path) -> Result<()> {
              unsafe impl plain::Plain for {name} {{}}\n"
         );
     }
-    fs::write(out.join("events.rs"), types + "\n" + &plain)?;
+    // FNV-1a: tells builds apart whose layouts differ; nobody gains by making two collide.
+    let layout = types.bytes().fold(0xcbf2_9ce4_8422_2325u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
+    let layout = format!(
+        "/// Stands for all layouts below: builds with the same one understand each other's events.\npub const LAYOUT: u64 = {layout:#x};\n"
+    );
+    fs::write(out.join("events.rs"), layout + &types + "\n" + &plain)?;
     Ok(())
 }

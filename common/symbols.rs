@@ -156,6 +156,11 @@ fn name(found: &Symbolized<'_>, otherwise: &str) -> Name {
     found.as_sym().map_or(otherwise, |sym| &sym.name).into()
 }
 
+/// Names that the daemon knew for a stack in the kernel, as [`Symbols::kernel`] would give them.
+pub fn without_tracing(names: Vec<String>) -> Vec<Name> {
+    names.into_iter().map(|name| Name::from(&*name)).skip_while(|name| is_tracing(name)).collect()
+}
+
 /// The innermost frames of a stack that a program took: the program itself and what called it.
 fn is_tracing(name: &str) -> bool {
     ["bpf_prog_", "bpf_trace_run", "bpf_trampoline_", "__bpf_trace_", "__traceiter_"]
