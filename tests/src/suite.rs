@@ -12,12 +12,10 @@ mod process;
 mod verifier;
 
 use std::ffi::CString;
-use std::fs::File;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use nix::fcntl::{Flock, FlockArg};
 use nix::mount::{MsFlags, mount};
 
 use case::{Case, Outcome, Work};
@@ -90,12 +88,7 @@ impl Counts {
         if !name.contains(filter) {
             return;
         }
-        // One at a time on this machine, whoever else tests there: all use the same uids.
-        let alone = File::create("/tmp/cbpf-suite.lock")
-            .map(|file| Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, e)| e));
-        let result = test();
-        drop(alone);
-        match result {
+        match test() {
             Ok(None) => {
                 self.passed += 1;
                 println!("ok   {name}");
