@@ -21,6 +21,7 @@ const LETTING_OUT: &[u32] = &[
     sys::BPF_FUNC_map_update_elem,
     sys::BPF_FUNC_map_delete_elem,
     sys::BPF_FUNC_ringbuf_output,
+    sys::BPF_FUNC_get_stackid,
 ];
 
 /// Helpers that only look. One that is in neither list is refused: add it here if it changes nothing and sends
@@ -43,7 +44,6 @@ const LOOKING: &[u32] = &[
     sys::BPF_FUNC_probe_read_user,
     sys::BPF_FUNC_probe_read_user_str,
     sys::BPF_FUNC_get_stack,
-    sys::BPF_FUNC_get_stackid,
     sys::BPF_FUNC_get_task_stack,
     sys::BPF_FUNC_get_func_ip,
     sys::BPF_FUNC_get_attach_cookie,

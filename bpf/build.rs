@@ -8,6 +8,7 @@ mod audit;
 mod check;
 #[allow(dead_code)] // the tests use the rest
 mod compile;
+mod relocations;
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -100,8 +101,12 @@ fn up_to_date(object: &Path, deps: &Path, dir: &Path, compiler: &Path) -> Result
 fn objects(out: &Path, tools: &[String]) -> Result<()> {
     let mut text = String::from("/// Every object, sorted by name.\npub static OBJECTS: &[Object] = &[\n");
     for name in tools {
+        let object = fs::read(out.join(format!("{name}.bpf.o")))?;
+        let types = relocations::types(&object).with_context(|| format!("the relocations of {name}"))?;
         text += &format!(
-            "    Object {{ name: \"{name}\", bytes: &Aligned(*include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{name}.bpf.o\"))).0 }},\n"
+            "    Object {{\n        name: \"{name}\",\n        \
+             bytes: &Aligned(*include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{name}.bpf.o\"))).0,\n        \
+             types: &{types:?},\n    }},\n"
         );
     }
     text += "];\n";

@@ -236,6 +236,12 @@ static __always_inline void *map_get_or_zero(owner_t o, void *map, const void *k
 	return value;
 }
 
+/* Puts the stack of the current task into a STACK_TRACE map; its id, or minus an errno. */
+static __always_inline long stack_id(owner_t o, void *ctx, void *map, __u64 flags)
+{
+	return o.ok ? raw_stack(ctx, map, flags) : -1;
+}
+
 /*
  * Does the subject's comm contain the knob `part`? An empty part matches all. Here and not in the report, so that
  * what it filters out is neither matched nor paid for.

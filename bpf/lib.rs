@@ -11,6 +11,15 @@ pub struct Object {
     pub name: &'static str,
     /// The ELF file.
     pub bytes: &'static [u8],
+    /// Names of the kernel types that its relocations start from.
+    pub types: &'static [&'static str],
+}
+
+impl Object {
+    /// The knobs of its tool.
+    pub fn knobs(&self) -> libbpf_rs::Result<Vec<Knob>> {
+        knobs(&libbpf_rs::ObjectBuilder::default().open_memory(self.bytes)?)
+    }
 }
 
 /// libelf reads an aligned image in place.

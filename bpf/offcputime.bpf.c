@@ -47,8 +47,8 @@ TRACE_SWITCH("", switched)
 	if (owned(prev_owner) && out && !(task_state(prev) & TASK_DEAD) && wanted(prev, preempt)) {
 		off.ts = now;
 		off.pid = prev_owner.who.pid;
-		off.user_stack = prev->flags & PF_KTHREAD ? -14 : bpf_get_stackid(ctx, &stacks, BPF_F_USER_STACK);
-		off.kernel_stack = bpf_get_stackid(ctx, &stacks, 0);
+		off.user_stack = prev->flags & PF_KTHREAD ? -14 : stack_id(prev_owner, ctx, &stacks, BPF_F_USER_STACK);
+		off.kernel_stack = stack_id(prev_owner, ctx, &stacks, 0);
 		map_put(prev_owner, &since, &out, &off);
 	}
 

@@ -30,4 +30,9 @@ static __always_inline long raw_send(void *ring, void *data, __u64 size, __u64 f
 	APART return bpf_ringbuf_output(ring, data, size, flags);
 }
 
+static __always_inline long raw_stack(void *ctx, void *stacks, __u64 flags)
+{
+	APART return bpf_get_stackid(ctx, stacks, flags);
+}
+
 #endif

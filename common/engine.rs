@@ -7,7 +7,7 @@ use std::ffi::CString;
 use std::fmt;
 use std::fs::File;
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, FromRawFd as _, IntoRawFd as _, OwnedFd, RawFd};
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 use std::sync::Mutex;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -19,6 +19,7 @@ use libbpf_rs::{
 };
 use plain::Plain;
 
+use crate::kernel_types::KernelTypes;
 use crate::token::{self, Masks, Token};
 
 /// What a tool asks of the engine: an object, how its knobs stand, and what to attach to. Typed and bounded, so
@@ -224,14 +225,14 @@ pub fn possible_cpus() -> Result<u32> {
 pub fn load(plan: &Plan, owner: &cbpf_owner, options: Options<'_>) -> Result<Loaded> {
     ensure!(owner.scope != cbpf_scope::CBPF_NOBODY.0, "the ownership record is empty");
     let tool = plan.object.name;
-    let open = open(plan.object, options.token)?;
-    let programs = cbpf_bpf::programs(&open)?;
-    drop(open);
-    let sets: BTreeSet<u32> = programs.iter().flat_map(|p| p.sets.iter().copied()).collect();
-    let sets = if sets.is_empty() { BTreeSet::from([0]) } else { sets };
+    let types = KernelTypes::of(plan.object.types).ok();
+    let object = open(plan.object, options.token, types.as_ref())?;
+    let programs = cbpf_bpf::programs(&object)?;
     let mut reasons = Vec::new();
-    for set in sets {
-        match load_set(plan, owner, options, &programs, set) {
+    let mut opened = Some(object);
+    for set in sets(&programs) {
+        let object = opened.take().map_or_else(|| open(plan.object, options.token, types.as_ref()), Ok)?;
+        match load_set(plan, owner, options, &programs, set, object) {
             Ok(mut loaded) => {
                 loaded.passed_over = reasons;
                 return Ok(loaded);
@@ -254,12 +255,15 @@ impl fmt::Display for BadPlan {
 impl std::error::Error for BadPlan {}
 
 /// Opens an object. Every bpf() call that libbpf makes for it, its feature probes too, carries the token; without one
-/// an empty path keeps libbpf from looking for a token on its own.
-fn open(object: &Object, token: Option<&Token>) -> Result<OpenObject> {
+/// an empty path keeps libbpf from looking for a token on its own. Without `types` libbpf looks through all that the
+/// kernel has, which takes its time.
+fn open(object: &Object, token: Option<&Token>, types: Option<&KernelTypes>) -> Result<OpenObject> {
     let name = CString::new(object.name)?;
+    let types = types.map(KernelTypes::path);
     let opts = libbpf_sys::bpf_object_open_opts {
         sz: size_of::<libbpf_sys::bpf_object_open_opts>() as _,
         object_name: name.as_ptr(),
+        btf_custom_path: types.as_ref().map_or(ptr::null(), |path| path.as_ptr()),
         bpf_token_path: token.map_or(c"", |token| &token.path).as_ptr(),
         ..Default::default()
     };
@@ -297,7 +301,7 @@ pub fn needs(object: &OpenObject) -> Masks {
 pub fn tool_needs(tool: &str) -> Result<Masks> {
     let mut all = Masks::default();
     for name in [tool, "viewer"] {
-        let mut object = open(cbpf_bpf::object(name).with_context(|| format!("no tool {name}"))?, None)?;
+        let mut object = open(cbpf_bpf::object(name).with_context(|| format!("no tool {name}"))?, None, None)?;
         // A token never gives the scope that these are for.
         let host: Vec<String> =
             cbpf_bpf::programs(&object)?.into_iter().filter(|p| p.subject == Subject::Host).map(|p| p.name).collect();
@@ -310,7 +314,56 @@ pub fn tool_needs(tool: &str) -> Result<Masks> {
     Ok(all)
 }
 
-fn load_set(plan: &Plan, owner: &cbpf_owner, options: Options<'_>, programs: &[Program], set: u32) -> Result<Loaded> {
+/// Loads each set of the plan's programs that this kernel takes, and attaches none: what the verifier makes of them.
+pub fn verify(plan: &Plan, owner: &cbpf_owner, options: Options<'_>) -> Result<Vec<Loaded>> {
+    let programs = cbpf_bpf::programs(&open(plan.object, options.token, None)?)?;
+    let results = sets(&programs).into_iter().map(|set| {
+        let object = open(plan.object, options.token, None)?;
+        load_programs(plan, owner, options, &programs, set, object)
+    });
+    let (loaded, refused): (Vec<_>, Vec<_>) = results.partition(Result::is_ok);
+    if loaded.is_empty() {
+        let reasons = refused.into_iter().filter_map(Result::err).map(|e| format!("{e:#}")).collect();
+        return Err(Refused { tool: plan.object.name, reasons }.into());
+    }
+    Ok(loaded.into_iter().flatten().map(|(loaded, _)| loaded).collect())
+}
+
+/// The numbers of the alternative sets.
+fn sets(programs: &[Program]) -> BTreeSet<u32> {
+    let sets: BTreeSet<u32> = programs.iter().flat_map(|p| p.sets.iter().copied()).collect();
+    if sets.is_empty() { BTreeSet::from([0]) } else { sets }
+}
+
+fn load_set(
+    plan: &Plan,
+    owner: &cbpf_owner,
+    options: Options<'_>,
+    programs: &[Program],
+    set: u32,
+    object: OpenObject,
+) -> Result<Loaded> {
+    let (mut loaded, wanted) = load_programs(plan, owner, options, programs, set, object)?;
+    // The family's own programs last: a process is forgotten after the tool has seen it end.
+    let (family, own): (Vec<&Program>, Vec<&Program>) = wanted.into_iter().partition(|p| p.subject == Subject::Family);
+    for program in own.into_iter().chain(family) {
+        loaded.attach(plan, program).map_err(|e| {
+            let why = complaint().unwrap_or_else(|| format!("{e:#}"));
+            anyhow::anyhow!("cannot attach {}: {why}{}", program.section, attach_hint(program, &e))
+        })?;
+    }
+    Ok(loaded)
+}
+
+/// Loads the programs of one set that the plan asks for.
+fn load_programs<'p>(
+    plan: &Plan,
+    owner: &cbpf_owner,
+    options: Options<'_>,
+    programs: &'p [Program],
+    set: u32,
+    mut object: OpenObject,
+) -> Result<(Loaded, Vec<&'p Program>)> {
     let host = owner.scope == cbpf_scope::CBPF_HOST.0;
     let wanted = |p: &Program| {
         (p.sets.is_empty() || p.sets.contains(&set))
@@ -328,7 +381,6 @@ fn load_set(plan: &Plan, owner: &cbpf_owner, options: Options<'_>, programs: &[P
         "it has a meaning for the whole machine only (--scope host)"
     );
 
-    let mut object = open(plan.object, options.token)?;
     write_data(plan, owner, &mut object)?;
     size_maps(plan, owner, options, &mut object)?;
     for mut program in object.progs_mut() {
@@ -346,16 +398,7 @@ fn load_set(plan: &Plan, owner: &cbpf_owner, options: Options<'_>, programs: &[P
         None => anyhow::anyhow!("cannot load: {e}"),
     })?;
 
-    let mut loaded = Loaded { object, links: Vec::new(), events: plan.events, set, passed_over: Vec::new() };
-    // The family's own programs last: a process is forgotten after the tool has seen it end.
-    let (family, own): (Vec<&Program>, Vec<&Program>) = wanted.into_iter().partition(|p| p.subject == Subject::Family);
-    for program in own.into_iter().chain(family) {
-        loaded.attach(plan, program).map_err(|e| {
-            let why = complaint().unwrap_or_else(|| format!("{e:#}"));
-            anyhow::anyhow!("cannot attach {}: {why}{}", program.section, attach_hint(program, &e))
-        })?;
-    }
-    Ok(loaded)
+    Ok((Loaded { object, links: Vec::new(), events: plan.events, set, passed_over: Vec::new() }, wanted))
 }
 
 /// What would mend a failed attachment, where the errno does not say it.
@@ -661,7 +704,9 @@ fn perf_event(sample: Sample, cpu: i32) -> Result<OwnedFd> {
 
 /// Asks the kernel what this process is; see `bpf/viewer.bpf.c`.
 pub fn describe_caller(token: Option<&Token>) -> Result<viewer_info> {
-    let mut object = open(cbpf_bpf::object("viewer").context("no object for viewer")?, token)?;
+    let object = cbpf_bpf::object("viewer").context("no object for viewer")?;
+    let types = KernelTypes::of(object.types).ok();
+    let mut object = open(object, token, types.as_ref())?;
     ensure!(
         cbpf_bpf::programs(&object)?.iter().any(|p| p.subject == Subject::Viewer),
         "no program describes the caller"

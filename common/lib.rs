@@ -6,6 +6,7 @@ pub mod delta;
 pub mod engine;
 pub mod fds;
 pub mod grant;
+mod kernel_types;
 pub mod owner;
 pub mod protocol;
 pub mod ring;

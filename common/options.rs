@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use cbpf_bpf::events::cbpf_owner;
 use clap::{Arg, Args, Command, FromArgMatches as _};
 
 use crate::grant::Request;
@@ -18,16 +19,16 @@ pub struct Shared {
     #[arg(long, value_name = "SCOPE")]
     pub scope: Option<Scope>,
     /// Only these processes (up to 32, comma separated)
-    #[arg(short, long = "pid", value_name = "PID", value_delimiter = ',')]
+    #[arg(short, long = "pid", value_name = "PID", value_delimiter = ',', value_parser = id)]
     pub pids: Vec<u32>,
     /// Only these threads (up to 32, comma separated)
-    #[arg(short, long = "tid", value_name = "TID", value_delimiter = ',')]
+    #[arg(short, long = "tid", value_name = "TID", value_delimiter = ',', value_parser = id)]
     pub tids: Vec<u32>,
     /// Only this user, by number or name
     #[arg(short, long, value_name = "UID", value_parser = owner::parse_uid)]
     pub uid: Option<u32>,
     /// Only this cgroup (a directory of cgroup v2) and what is below it
-    #[arg(short, long, value_name = "PATH")]
+    #[arg(short, long, value_name = "PATH", value_parser = owner::parse_cgroup)]
     pub cgroup: Option<PathBuf>,
     /// How to get permission: `token` (delegated to this container), `daemon` (cbpfd), `strict` (own capabilities), or `auto` for the first of them
     #[arg(long, value_name = "GRANT", default_value = "auto", value_parser = ["auto", "token", "daemon", "strict"])]
@@ -77,6 +78,17 @@ impl Shared {
         Self::from_arg_matches(matches)
     }
 
+    /// What no single option shows to be wrong.
+    pub fn check(&self) -> Result<(), String> {
+        let max = cbpf_owner::default().pids.len();
+        for (option, ids) in [("--pid", &self.pids), ("--tid", &self.tids)] {
+            if ids.len() > max {
+                return Err(format!("{option}: {} are too many, at most {max}; --cgroup has no such bound", ids.len()));
+            }
+        }
+        Ok(())
+    }
+
     /// The grant that they ask for.
     pub fn request(&self) -> Request {
         let narrow = Narrow {
@@ -91,12 +103,17 @@ impl Shared {
     }
 }
 
+/// A process or a thread.
+fn id(text: &str) -> Result<u32, String> {
+    text.parse().ok().filter(|id| *id > 0).ok_or_else(|| "not the number of a process or thread".into())
+}
+
 /// A number of seconds, with a fraction if need be.
 pub fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
     match Duration::try_from_secs_f64(seconds) {
         Ok(d) if !d.is_zero() && seconds <= 1e9 => Ok(d),
-        _ => Err("not a time between 1 ns and 30 years".into()),
+        _ => Err("a time must be above 0 and at most 30 years".into()),
     }
 }
 
@@ -124,8 +141,12 @@ pub struct Interval {
     #[arg(value_parser = seconds)]
     pub interval: Option<Duration>,
     /// End after so many reports
-    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(value_parser = count)]
     pub count: Option<u64>,
+}
+
+fn count(text: &str) -> Result<u64, String> {
+    text.parse().ok().filter(|n| *n > 0).ok_or_else(|| "not a number of reports, from 1".into())
 }
 
 #[cfg(test)]

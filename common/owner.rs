@@ -12,6 +12,7 @@ use cbpf_bpf::events::{cbpf_owner, cbpf_scope, viewer_extent};
 use nix::unistd::{Uid, getpid, getuid};
 
 use crate::engine;
+use crate::grant::ScopeRefused;
 use crate::token::Token;
 
 /// Inode number of the initial pid namespace (`PROC_PID_INIT_INO`, include/linux/proc_ns.h).
@@ -219,7 +220,7 @@ impl Viewer {
             record.has_only_uid = 1;
         }
         if let Some(path) = &narrow.cgroup {
-            record.in_cgroup = cgroup_id(path)?;
+            record.in_cgroup = cgroup_id(path).context("--cgroup")?;
         }
         Ok(record)
     }
@@ -268,14 +269,19 @@ pub fn unescape_mount(point: &str) -> PathBuf {
 
 /// The kernfs id of a cgroup v2 directory: its inode number (kernfs_ino(), 64 bit since 5.5).
 pub(crate) fn cgroup_id(path: &Path) -> Result<u64> {
-    let procs = path.join("cgroup.procs");
-    let meta = fs::metadata(path).with_context(|| format!("-c: cannot look at {}", path.display()))?;
+    let meta = fs::metadata(path).with_context(|| format!("cannot look at {}", path.display()))?;
     ensure!(
-        meta.is_dir() && procs.exists() && path.join("cgroup.controllers").exists(),
-        "-c: {} is not a directory of a cgroup v2 file system",
+        meta.is_dir() && path.join("cgroup.procs").exists() && path.join("cgroup.controllers").exists(),
+        "{} is not a directory of a cgroup v2 file system",
         path.display()
     );
     Ok(meta.ino())
+}
+
+/// The directory of a cgroup, for `--cgroup`.
+pub fn parse_cgroup(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    cgroup_id(&path).map(|_| path).map_err(|e| format!("{e:#}"))
 }
 
 /// The cgroup of a process (a pid, or `self`). The root is refused: its subtree is the whole machine.
@@ -284,11 +290,14 @@ pub fn cgroup_of(process: &str) -> Result<u64> {
     let text = fs::read_to_string(&file).with_context(|| format!("cannot read {file}"))?;
     let path = text.lines().find_map(|line| line.strip_prefix("0::")).context("no cgroup v2 on this kernel")?;
     ensure!(!path.split('/').any(|part| part == ".."), "{file}: outside of this cgroup namespace");
-    ensure!(
-        path != "/",
-        "--scope container: this process is in the host's pid namespace and in the root cgroup, so there is no \
-         container to speak of. Start cbpf inside the container, or in a cgroup of its own"
-    );
+    if path == "/" {
+        return Err(ScopeRefused(
+            "--scope container: this process is in the host's pid namespace and in the root cgroup, so there is no \
+             container to speak of. Start cbpf inside the container, or in a cgroup of its own"
+                .into(),
+        )
+        .into());
+    }
     let dir = cgroup2_mount()?.join(path.trim_start_matches('/'));
     Ok(fs::metadata(&dir).with_context(|| format!("cannot look at {}", dir.display()))?.ino())
 }
@@ -307,7 +316,7 @@ pub fn parse_uid(text: &str) -> Result<u32, String> {
         })
         .and_then(|uid| uid.parse().ok())
         .map(|uid: u32| Uid::from_raw(uid).as_raw())
-        .ok_or_else(|| format!("no uid and no account of /etc/passwd: {text}"))
+        .ok_or_else(|| "neither a uid nor an account of /etc/passwd".into())
 }
 
 #[cfg(test)]

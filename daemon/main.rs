@@ -101,3 +101,36 @@ fn check(words: &[&str]) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    /// All that runs with privileges: to grow only on purpose.
+    #[test]
+    fn the_dependencies_are_those_that_were_agreed_on() {
+        let tree = Command::new(env!("CARGO"))
+            .args(["tree", "-p", "cbpfd", "-e", "normal", "--prefix", "none", "--offline", "-f", "{p}"])
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .output()
+            .unwrap();
+        assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+        let text = String::from_utf8(tree.stdout).unwrap();
+        let mut names: Vec<&str> = text.lines().filter_map(|line| line.split(' ').next()).collect();
+        names.sort_unstable();
+        names.dedup();
+        let agreed: Vec<&str> = include_str!("dependencies.txt").lines().collect();
+        assert_eq!(names, agreed, "daemon/dependencies.txt lists what cbpfd links");
+    }
+
+    #[test]
+    fn the_policy_that_is_installed_is_the_built_in_one() {
+        let installed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/policy.toml");
+        let installed = Policy::file(&installed).unwrap().explain();
+        let built_in = Policy::read(Path::new("/nowhere")).unwrap().explain();
+        let rules = |text: &str| text.lines().skip(1).map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(rules(&installed), rules(&built_in));
+        assert!(built_in.contains("everybody"));
+    }
+}

@@ -239,7 +239,7 @@ impl Daemon {
             Narrow { pids: ask.pids.clone(), tids: ask.tids.clone(), uid: ask.uid, cgroup: None, family: ask.family };
         let mut owner = who.viewer().record_in(scope, &narrow, || owner::cgroup_of(&who.pid.to_string()))?;
         if let Some(dir) = dir {
-            owner.in_cgroup = cgroup_dir(dir)?;
+            owner.in_cgroup = cgroup_dir(&dir)?;
         }
         owner.rate = rule.events_per_second;
         peer.alive()?;
@@ -456,13 +456,13 @@ fn plan(start: &Start, fds: Vec<OwnedFd>) -> Result<Plan> {
 }
 
 /// The id of the cgroup that a descriptor stands for; it can only narrow.
-fn cgroup_dir(fd: OwnedFd) -> Result<u64> {
-    let fs = nix::sys::statfs::fstatfs(&fd)?;
+fn cgroup_dir(fd: &OwnedFd) -> Result<u64> {
+    let fs = nix::sys::statfs::fstatfs(fd)?;
     ensure!(
         fs.filesystem_type() == nix::sys::statfs::CGROUP2_SUPER_MAGIC,
         "-c: no directory of a cgroup v2 file system"
     );
-    let stat = nix::sys::stat::fstat(&fd)?;
+    let stat = nix::sys::stat::fstat(fd)?;
     ensure!(stat.st_mode & libc::S_IFMT == libc::S_IFDIR, "-c: no directory");
     Ok(stat.st_ino)
 }

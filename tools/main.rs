@@ -15,10 +15,12 @@ macro_rules! modules {
 tools!(modules);
 
 use std::ffi::OsString;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Command;
+use clap::error::{ContextKind, ContextValue};
 
 use registry::{ALIASES, TOOLS};
 use tool::Entry;
@@ -38,7 +40,10 @@ fn main() -> ExitCode {
     let matches = match command.try_get_matches_from(args) {
         Ok(matches) => matches,
         Err(e) => {
-            let _ = e.print(); // a closed pipe leaves nobody to tell
+            let _ = match e.get(ContextKind::InvalidSubcommand) {
+                Some(name) => writeln!(std::io::stderr(), "{}", no_such_tool(&name.to_string(), &e)),
+                None => e.print(), // a closed pipe leaves nobody to tell
+            };
             return ExitCode::from(if e.use_stderr() { 2 } else { 0 });
         }
     };
@@ -47,6 +52,16 @@ fn main() -> ExitCode {
         Some((name, entry)) => run::exit(name, (entry.run)(name, matches)),
         None => run::exit("list", list::run(matches)),
     }
+}
+
+fn no_such_tool(name: &str, e: &clap::Error) -> String {
+    let like = match e.get(ContextKind::SuggestedSubcommand) {
+        Some(ContextValue::String(like)) => like.clone(),
+        Some(ContextValue::Strings(like)) => like.join(" or "),
+        _ => String::new(),
+    };
+    let like = if like.is_empty() { like } else { format!("do you mean {like}? ") };
+    format!("cbpf: there is no tool {}; {like}`cbpf list` shows them all", name.escape_debug())
 }
 
 fn base() -> Command {
@@ -59,6 +74,7 @@ fn base() -> Command {
              5 events lost under --on-loss fail; with `-- COMMAND`, the command's own.",
         )
         .subcommand_required(true)
+        .arg_required_else_help(true)
         .subcommand_value_name("TOOL")
         .subcommand_help_heading("Tools")
         .disable_help_subcommand(true)

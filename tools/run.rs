@@ -201,6 +201,7 @@ struct Trace {
 impl Trace {
     fn start<T: Tool>(name: &'static str, tool: &T, matches: &ArgMatches, events: bool) -> Result<Self> {
         let shared = Shared::from(matches)?;
+        shared.check().map_err(Usage)?;
         engine::listen(shared.verbose);
         let mut plan = Plan::new(T::NAME)?;
         if events {
