@@ -45,10 +45,8 @@ pub fn enter() -> Result<()> {
         }
     }
     // SAFETY: numbers only.
-    check(
-        unsafe { libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) },
-        "ambient capabilities",
-    )?;
+    let cleared = unsafe { libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) };
+    check(cleared, "ambient capabilities")?;
     let header: [u32; 2] = [0x2008_0522, 0];
     let (low, high) = (mask as u32, (mask >> 32) as u32);
     let data = [low, low, 0, high, high, 0];
