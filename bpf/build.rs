@@ -8,6 +8,7 @@ mod audit;
 mod check;
 #[allow(dead_code)] // the tests use the rest
 mod compile;
+mod relocations;
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -100,8 +101,12 @@ fn up_to_date(object: &Path, deps: &Path, dir: &Path, compiler: &Path) -> Result
 fn objects(out: &Path, tools: &[String]) -> Result<()> {
     let mut text = String::from("/// Every object, sorted by name.\npub static OBJECTS: &[Object] = &[\n");
     for name in tools {
+        let object = fs::read(out.join(format!("{name}.bpf.o")))?;
+        let types = relocations::types(&object).with_context(|| format!("the relocations of {name}"))?;
         text += &format!(
-            "    Object {{ name: \"{name}\", bytes: &Aligned(*include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{name}.bpf.o\"))).0 }},\n"
+            "    Object {{\n        name: \"{name}\",\n        \
+             bytes: &Aligned(*include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{name}.bpf.o\"))).0,\n        \
+             types: &{types:?},\n    }},\n"
         );
     }
     text += "];\n";
@@ -158,6 +163,11 @@ fn events(dir: &Path, out: &Path, clang: &Path) -> Result<()> {
              unsafe impl plain::Plain for {name} {{}}\n"
         );
     }
-    fs::write(out.join("events.rs"), types + "\n" + &plain)?;
+    // FNV-1a: tells builds apart whose layouts differ; nobody gains by making two collide.
+    let layout = types.bytes().fold(0xcbf2_9ce4_8422_2325u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
+    let layout = format!(
+        "/// Stands for all layouts below: builds with the same one understand each other's events.\npub const LAYOUT: u64 = {layout:#x};\n"
+    );
+    fs::write(out.join("events.rs"), layout + &types + "\n" + &plain)?;
     Ok(())
 }

@@ -41,7 +41,10 @@ struct {
 	__type(value, struct cbpf_scratch);
 } scratch_space SEC(".maps");
 
-/* A map of a tool. Tools have no other way to declare one: the raw section attribute is out of their reach. */
+/*
+ * A map of a tool. Tools have no other way to declare one: the raw section attribute is out of their reach. What is
+ * keyed by a bare __u64 is keyed by a kernel address: clients of the daemon cannot read it (Loaded::read_for_client).
+ */
 #define MAP(name, map_type, entries, key_t, value_t)					\
 	struct {									\
 		__uint(type, BPF_MAP_TYPE_##map_type);					\
@@ -72,6 +75,29 @@ static __always_inline void drop(owner_t o, enum cbpf_loss why)
 }
 
 /*
+ * Is this event one more than may be sent in this second? Two CPUs at the turn of a second may both begin it, and then
+ * a few more are sent than may be.
+ */
+static __always_inline bool over_rate(__u64 now)
+{
+	__u64 second = now >> 30;	/* 1.07 s; a division for each event would be dear */
+	struct cbpf_counts *all;
+	__u32 zero = 0;
+
+	if (!owner.rate)
+		return false;
+	all = raw_get(&counts, &zero);
+	if (!all)
+		return false;
+	if (all->second != second) {
+		all->second = second;
+		all->sent = 0;
+	}
+	COUNT(all->sent);
+	return all->sent > owner.rate;
+}
+
+/*
  * Sends a record of `size` bytes, which starts with a head, and fills the head in.
  *
  * The kernel's own rule, to wake the reader whenever it has caught up, costs a wake-up per event as soon as the
@@ -95,11 +121,15 @@ static __always_inline void emit(owner_t o, struct cbpf_head *head, __u64 size)
 	head->tid = who.tid;
 	head->uid = who.uid;
 	__builtin_memcpy(head->comm, who.comm, sizeof(head->comm));
+	COUNT(c->matched);
+	if (over_rate(head->ts)) {
+		COUNT(c->dropped[CBPF_RATE]);
+		return;
+	}
 	if (head->ts - c->woke >= WAKE_NS) {
 		c->woke = head->ts;
 		flags = BPF_RB_FORCE_WAKEUP;
 	}
-	COUNT(c->matched);
 	if (raw_send(&events, head, size, flags))
 		COUNT(c->dropped[CBPF_RING_FULL]);
 }

@@ -25,15 +25,17 @@ enum cbpf_loss {
 	CBPF_RING_FULL = 0,
 	CBPF_MAP_FULL = 1,
 	CBPF_NESTED = 2,	/* another event on the same CPU took the scratch space */
-	CBPF_LOSSES = 3,
+	CBPF_RATE = 3,		/* more in a second than the daemon's policy lets through */
+	CBPF_LOSSES = 4,
 };
 
-/* One per CPU, each on a cache line of its own; only ever counts up. */
+/* One per CPU, each on a cache line of its own; only ever counts up, but for `sent`. */
 struct cbpf_counts {
 	__u64 matched;		/* events of the scope that passed the tool's filters */
 	__u64 dropped[CBPF_LOSSES];
 	__u64 woke;		/* when this CPU last woke the reader, ns */
-	__u64 pad[3];
+	__u64 second;		/* of CPU 0, for all: the second in which ... */
+	__u64 sent;		/* ... so many events were sent; for a cap only */
 };
 
 /* Whose name the values of counting maps bear: the knob `comm_of` (hist.bpf.h). */

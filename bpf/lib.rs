@@ -11,6 +11,8 @@ pub struct Object {
     pub name: &'static str,
     /// The ELF file.
     pub bytes: &'static [u8],
+    /// Names of the kernel types that its relocations start from.
+    pub types: &'static [&'static str],
 }
 
 impl Object {

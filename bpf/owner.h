@@ -27,6 +27,8 @@ struct cbpf_owner {
 	__u32 has_only_uid;	/* ... if this is 1 */
 	__u32 npids;		/* narrowing, -p: how many of `pids` count, 0: no narrowing */
 	__u32 ntids;		/* narrowing, -t */
+	__u32 rate;		/* at most so many events are sent in a second, 0: any number */
+	__u32 pad;
 	__u32 pids[CBPF_MAX_IDS];	/* as the viewer's pid namespace numbers them */
 	__u32 tids[CBPF_MAX_IDS];
 };

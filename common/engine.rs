@@ -1,12 +1,13 @@
 //! The one engine: opens a tool's object, writes its knobs and the ownership record, loads the first set of programs
 //! that this kernel takes, and attaches it.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::fmt;
 use std::fs::File;
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, FromRawFd as _, IntoRawFd as _, OwnedFd, RawFd};
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 use std::sync::Mutex;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -18,20 +19,24 @@ use libbpf_rs::{
 };
 use plain::Plain;
 
+use crate::kernel_types::KernelTypes;
 use crate::token::{self, Masks, Token};
 
 /// What a tool asks of the engine: an object, how its knobs stand, and what to attach to. Typed and bounded, so
 /// that whoever has the privilege can check it.
 #[derive(Debug)]
 pub struct Plan {
-    object: &'static Object,
-    knobs: Vec<(&'static str, Vec<u8>)>,
-    entries: Vec<(&'static str, u32)>,
-    depths: Vec<(&'static str, u32)>,
-    functions: Vec<UserFunctions>,
-    sample: Option<Sample>,
-    events: bool,
+    pub(crate) object: &'static Object,
+    pub(crate) knobs: Vec<(Name, Vec<u8>)>,
+    pub(crate) entries: Vec<(Name, u32)>,
+    pub(crate) depths: Vec<(Name, u32)>,
+    pub(crate) functions: Vec<UserFunctions>,
+    pub(crate) sample: Option<Sample>,
+    pub(crate) events: bool,
 }
+
+/// Constant in a tool, read from a message in the daemon.
+pub type Name = Cow<'static, str>;
 
 /// Functions of one file, at which the tool's uprobe programs are put.
 #[derive(Debug)]
@@ -95,19 +100,25 @@ impl Plan {
 
     /// Sets a knob. Its name and size are checked against the object's BTF when that is opened.
     pub fn knob(&mut self, name: &'static str, value: impl Knob) -> &mut Self {
-        self.knobs.push((name, value.bytes()));
+        self.knobs.push((name.into(), value.bytes()));
+        self
+    }
+
+    /// The same with a value as it stands in memory: for what comes in messages.
+    pub fn raw_knob(&mut self, name: String, value: Vec<u8>) -> &mut Self {
+        self.knobs.push((name.into(), value));
         self
     }
 
     /// Sizes a map that the tool's options size.
-    pub fn entries(&mut self, map: &'static str, entries: u32) -> &mut Self {
-        self.entries.push((map, entries));
+    pub fn entries(&mut self, map: impl Into<Name>, entries: u32) -> &mut Self {
+        self.entries.push((map.into(), entries));
         self
     }
 
     /// Limits the stacks of a stack map to so many frames.
-    pub fn depth(&mut self, map: &'static str, frames: u32) -> &mut Self {
-        self.depths.push((map, frames));
+    pub fn depth(&mut self, map: impl Into<Name>, frames: u32) -> &mut Self {
+        self.depths.push((map.into(), frames));
         self
     }
 
@@ -169,6 +180,8 @@ pub struct Options<'a> {
     pub buffer: u32,
     /// What carries the permission, if the caller's own capabilities do not.
     pub token: Option<&'a Token>,
+    /// The most memory for maps and ring, bytes.
+    pub memory: u64,
 }
 
 /// What libbpf complained about last. Its messages name the cause better than the errno that it returns.
@@ -212,12 +225,14 @@ pub fn possible_cpus() -> Result<u32> {
 pub fn load(plan: &Plan, owner: &cbpf_owner, options: Options<'_>) -> Result<Loaded> {
     ensure!(owner.scope != cbpf_scope::CBPF_NOBODY.0, "the ownership record is empty");
     let tool = plan.object.name;
-    let open = open(plan.object, options.token)?;
-    let programs = cbpf_bpf::programs(&open)?;
-    drop(open);
+    let types = KernelTypes::of(plan.object.types).ok();
+    let object = open(plan.object, options.token, types.as_ref())?;
+    let programs = cbpf_bpf::programs(&object)?;
     let mut reasons = Vec::new();
+    let mut opened = Some(object);
     for set in sets(&programs) {
-        match load_set(plan, owner, options, &programs, set) {
+        let object = opened.take().map_or_else(|| open(plan.object, options.token, types.as_ref()), Ok)?;
+        match load_set(plan, owner, options, &programs, set, object) {
             Ok(mut loaded) => {
                 loaded.passed_over = reasons;
                 return Ok(loaded);
@@ -240,12 +255,15 @@ impl fmt::Display for BadPlan {
 impl std::error::Error for BadPlan {}
 
 /// Opens an object. Every bpf() call that libbpf makes for it, its feature probes too, carries the token; without one
-/// an empty path keeps libbpf from looking for a token on its own.
-fn open(object: &Object, token: Option<&Token>) -> Result<OpenObject> {
+/// an empty path keeps libbpf from looking for a token on its own. Without `types` libbpf looks through all that the
+/// kernel has, which takes its time.
+fn open(object: &Object, token: Option<&Token>, types: Option<&KernelTypes>) -> Result<OpenObject> {
     let name = CString::new(object.name)?;
+    let types = types.map(KernelTypes::path);
     let opts = libbpf_sys::bpf_object_open_opts {
         sz: size_of::<libbpf_sys::bpf_object_open_opts>() as _,
         object_name: name.as_ptr(),
+        btf_custom_path: types.as_ref().map_or(ptr::null(), |path| path.as_ptr()),
         bpf_token_path: token.map_or(c"", |token| &token.path).as_ptr(),
         ..Default::default()
     };
@@ -283,7 +301,7 @@ pub fn needs(object: &OpenObject) -> Masks {
 pub fn tool_needs(tool: &str) -> Result<Masks> {
     let mut all = Masks::default();
     for name in [tool, "viewer"] {
-        let mut object = open(cbpf_bpf::object(name).with_context(|| format!("no tool {name}"))?, None)?;
+        let mut object = open(cbpf_bpf::object(name).with_context(|| format!("no tool {name}"))?, None, None)?;
         // A token never gives the scope that these are for.
         let host: Vec<String> =
             cbpf_bpf::programs(&object)?.into_iter().filter(|p| p.subject == Subject::Host).map(|p| p.name).collect();
@@ -298,8 +316,11 @@ pub fn tool_needs(tool: &str) -> Result<Masks> {
 
 /// Loads each set of the plan's programs that this kernel takes, and attaches none: what the verifier makes of them.
 pub fn verify(plan: &Plan, owner: &cbpf_owner, options: Options<'_>) -> Result<Vec<Loaded>> {
-    let programs = cbpf_bpf::programs(&open(plan.object, options.token)?)?;
-    let results = sets(&programs).into_iter().map(|set| load_programs(plan, owner, options, &programs, set));
+    let programs = cbpf_bpf::programs(&open(plan.object, options.token, None)?)?;
+    let results = sets(&programs).into_iter().map(|set| {
+        let object = open(plan.object, options.token, None)?;
+        load_programs(plan, owner, options, &programs, set, object)
+    });
     let (loaded, refused): (Vec<_>, Vec<_>) = results.partition(Result::is_ok);
     if loaded.is_empty() {
         let reasons = refused.into_iter().filter_map(Result::err).map(|e| format!("{e:#}")).collect();
@@ -314,8 +335,15 @@ fn sets(programs: &[Program]) -> BTreeSet<u32> {
     if sets.is_empty() { BTreeSet::from([0]) } else { sets }
 }
 
-fn load_set(plan: &Plan, owner: &cbpf_owner, options: Options<'_>, programs: &[Program], set: u32) -> Result<Loaded> {
-    let (mut loaded, wanted) = load_programs(plan, owner, options, programs, set)?;
+fn load_set(
+    plan: &Plan,
+    owner: &cbpf_owner,
+    options: Options<'_>,
+    programs: &[Program],
+    set: u32,
+    object: OpenObject,
+) -> Result<Loaded> {
+    let (mut loaded, wanted) = load_programs(plan, owner, options, programs, set, object)?;
     // The family's own programs last: a process is forgotten after the tool has seen it end.
     let (family, own): (Vec<&Program>, Vec<&Program>) = wanted.into_iter().partition(|p| p.subject == Subject::Family);
     for program in own.into_iter().chain(family) {
@@ -334,6 +362,7 @@ fn load_programs<'p>(
     options: Options<'_>,
     programs: &'p [Program],
     set: u32,
+    mut object: OpenObject,
 ) -> Result<(Loaded, Vec<&'p Program>)> {
     let host = owner.scope == cbpf_scope::CBPF_HOST.0;
     let wanted = |p: &Program| {
@@ -352,7 +381,6 @@ fn load_programs<'p>(
         "it has a meaning for the whole machine only (--scope host)"
     );
 
-    let mut object = open(plan.object, options.token)?;
     write_data(plan, owner, &mut object)?;
     size_maps(plan, owner, options, &mut object)?;
     for mut program in object.progs_mut() {
@@ -414,6 +442,7 @@ fn write_data(plan: &Plan, owner: &cbpf_owner, object: &mut OpenObject) -> Resul
 }
 
 fn size_maps(plan: &Plan, owner: &cbpf_owner, options: Options<'_>, object: &mut OpenObject) -> Result<()> {
+    let mut memory = 0;
     for mut map in object.maps_mut() {
         let name = map.name().to_string_lossy().into_owned();
         match &*name {
@@ -431,7 +460,12 @@ fn size_maps(plan: &Plan, owner: &cbpf_owner, options: Options<'_>, object: &mut
                 }
             }
         }
+        if map.autocreate() {
+            memory += u64::from(map.max_entries()) * (u64::from(map.key_size()) + u64::from(map.value_size())).max(1);
+        }
     }
+    let most = options.memory;
+    ensure!(memory <= most, BadPlan(format!("it would take {memory} bytes of maps, and {most} are allowed")));
     Ok(())
 }
 
@@ -495,50 +529,85 @@ impl Loaded {
         self.map("counts")
     }
 
+    /// Forbids writing to the counters from user space, for who passes them on: they can then be mapped to be read only.
+    pub fn freeze_counts(&self) -> Result<()> {
+        // SAFETY: a descriptor of a map of ours.
+        let ret = unsafe { libbpf_sys::bpf_map_freeze(self.counts()?.as_raw_fd()) };
+        ensure!(ret == 0, "cannot freeze the counts: {}", std::io::Error::from_raw_os_error(-ret));
+        Ok(())
+    }
+
     fn map(&self, name: &str) -> Result<BorrowedFd<'_>> {
         let map = self.object.maps().find(|m| m.name() == name).with_context(|| format!("no map {name}"))?;
         // SAFETY: the descriptor belongs to the object, which the result borrows.
         Ok(unsafe { BorrowedFd::borrow_raw(map.as_fd().as_raw_fd()) })
     }
 
-    /// Everything in a hash or array map, in batches where the kernel can. The sizes must be those of `K` and `V`.
-    pub fn snapshot<K: Plain + Copy + Default, V: Plain + Copy + Default>(&self, name: &str) -> Result<Vec<(K, V)>> {
+    /// Sizes of a map's keys and values, bytes.
+    pub fn layout(&self, name: &str) -> Result<(usize, usize)> {
         let map = self.object.maps().find(|m| m.name() == name).with_context(|| format!("no map {name}"))?;
-        ensure!(
-            map.key_size() as usize == size_of::<K>() && map.value_size() as usize == size_of::<V>(),
-            "map {name} has another layout in the object"
-        );
-        let mut all = Vec::new();
-        let mut put = |key: &[u8], value: &[u8]| -> Result<()> {
-            let (mut k, mut v) = (K::default(), V::default());
-            plain::copy_from_bytes(&mut k, key).map_err(|e| anyhow::anyhow!("{e:?}"))?;
-            plain::copy_from_bytes(&mut v, value).map_err(|e| anyhow::anyhow!("{e:?}"))?;
-            all.push((k, v));
-            Ok(())
-        };
+        Ok((map.key_size() as usize, map.value_size() as usize))
+    }
+
+    /// Everything in a hash or array map, in batches where the kernel can, as key and value.
+    pub fn read(&self, name: &str, mut each: impl FnMut(&[u8], &[u8]) -> Result<()>) -> Result<()> {
+        let map = self.object.maps().find(|m| m.name() == name).with_context(|| format!("no map {name}"))?;
         if map.map_type() == MapType::Hash {
-            match map.lookup_batch(1024, MapFlags::ANY, MapFlags::ANY) {
-                Ok(batch) => {
-                    for (key, value) in batch {
-                        put(&key, &value)?;
-                    }
-                    return Ok(all);
-                }
-                Err(e) => anyhow::bail!("cannot read map {name}: {e}"),
+            let batch = map
+                .lookup_batch(1024, MapFlags::ANY, MapFlags::ANY)
+                .map_err(|e| anyhow::anyhow!("cannot read map {name}: {e}"))?;
+            for (key, value) in batch {
+                each(&key, &value)?;
             }
+            return Ok(());
         }
         for key in map.keys() {
             if let Some(value) = map.lookup(&key, MapFlags::ANY)? {
-                put(&key, &value)?;
+                each(&key, &value)?;
             }
         }
+        Ok(())
+    }
+
+    /// The same for who may not know kernel addresses: a map of the tool's whose keys are none.
+    pub fn read_for_client(&self, name: &str, each: impl FnMut(&[u8], &[u8]) -> Result<()>) -> Result<()> {
+        let map = self.object.maps().find(|m| m.name() == name).with_context(|| format!("no map {name}"))?;
+        let ours = ["events", "counts", "scratch_space", "family"].contains(&name) || name.contains('.');
+        let kind = matches!(map.map_type(), MapType::Hash | MapType::Array);
+        // Addresses are the keys that are bare numbers of that size: bpf/emit.bpf.h.
+        let address = map.key_size() == 8 && !self.has_struct_keys(&map)?;
+        ensure!(kind && !ours && !address, "map {name} is not for reports");
+        self.read(name, each)
+    }
+
+    fn has_struct_keys(&self, map: &libbpf_rs::Map<'_>) -> Result<bool> {
+        // SAFETY: the pointers are those of a live object and of its map.
+        let (btf, key) = unsafe {
+            let btf = libbpf_rs::btf::Btf::from_bpf_object(self.object.as_libbpf_object().as_ref())?;
+            (btf, libbpf_sys::bpf_map__btf_key_type_id(map.as_libbpf_object().as_ptr()))
+        };
+        let btf = btf.context("the object has no BTF")?;
+        Ok(btf.type_by_id::<libbpf_rs::btf::types::Struct<'_>>(key.into()).is_some())
+    }
+
+    /// Everything in a hash or array map. The sizes must be those of `K` and `V`.
+    pub fn snapshot<K: Plain + Copy + Default, V: Plain + Copy + Default>(&self, name: &str) -> Result<Vec<(K, V)>> {
+        ensure!(self.layout(name)? == (size_of::<K>(), size_of::<V>()), "map {name} has another layout in the object");
+        let mut all = Vec::new();
+        self.read(name, |key, value| {
+            all.push(copy_entry(key, value)?);
+            Ok(())
+        })?;
         Ok(all)
     }
 
-    /// The value of one key, raw.
-    pub fn lookup(&self, name: &str, key: &[u8]) -> Result<Option<Vec<u8>>> {
+    /// The addresses of a stack that a program stored under `id`, innermost first; none where there is no such stack.
+    pub fn stack(&self, name: &str, id: u32) -> Result<Vec<u64>> {
         let map = self.object.maps().find(|m| m.name() == name).with_context(|| format!("no map {name}"))?;
-        Ok(map.lookup(key, MapFlags::ANY)?)
+        ensure!(map.map_type() == MapType::StackTrace, "map {name} has no stacks");
+        let Some(bytes) = map.lookup(&id.to_ne_bytes(), MapFlags::ANY)? else { return Ok(Vec::new()) };
+        let word = |b: &[u8]| b.try_into().map_or(0, u64::from_ne_bytes);
+        Ok(bytes.chunks_exact(8).map(word).take_while(|a| *a != 0).collect())
     }
 
     /// Makes a process, as the viewer numbers it, the ancestor of the traced family.
@@ -574,6 +643,17 @@ impl Loaded {
             })
             .collect()
     }
+}
+
+/// A key and its value, typed.
+pub(crate) fn copy_entry<K: Plain + Copy + Default, V: Plain + Copy + Default>(
+    key: &[u8],
+    value: &[u8],
+) -> Result<(K, V)> {
+    let (mut k, mut v) = (K::default(), V::default());
+    plain::copy_from_bytes(&mut k, key).map_err(|e| anyhow::anyhow!("{e:?}"))?;
+    plain::copy_from_bytes(&mut v, value).map_err(|e| anyhow::anyhow!("{e:?}"))?;
+    Ok((k, v))
 }
 
 fn program_info(fd: RawFd) -> Result<libbpf_sys::bpf_prog_info> {
@@ -624,7 +704,9 @@ fn perf_event(sample: Sample, cpu: i32) -> Result<OwnedFd> {
 
 /// Asks the kernel what this process is; see `bpf/viewer.bpf.c`.
 pub fn describe_caller(token: Option<&Token>) -> Result<viewer_info> {
-    let mut object = open(cbpf_bpf::object("viewer").context("no object for viewer")?, token)?;
+    let object = cbpf_bpf::object("viewer").context("no object for viewer")?;
+    let types = KernelTypes::of(object.types).ok();
+    let mut object = open(object, token, types.as_ref())?;
     ensure!(
         cbpf_bpf::programs(&object)?.iter().any(|p| p.subject == Subject::Viewer),
         "no program describes the caller"
@@ -649,7 +731,7 @@ pub fn describe_caller(token: Option<&Token>) -> Result<viewer_info> {
 }
 
 /// Size of the counters of all CPUs, bytes.
-pub(crate) fn counts_size() -> Result<usize> {
+pub fn counts_size() -> Result<usize> {
     Ok(possible_cpus()? as usize * size_of::<cbpf_counts>())
 }
 

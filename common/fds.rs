@@ -1,12 +1,12 @@
-//! Descriptors that travel with bytes over a Unix socket.
+//! Packets over a Unix socket, and the descriptors and credentials that travel with them.
 
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
 
 use nix::errno::Errno;
-use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg};
+use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, UnixCredentials, recvmsg, sendmsg};
 
-/// So many descriptors travel with one message at most.
+/// So many descriptors travel with one packet at most.
 pub const MOST: usize = 8;
 
 /// Sends `bytes`, and `fds` with the first of them. Returns how many bytes went.
@@ -17,18 +17,35 @@ pub fn send(socket: &impl AsRawFd, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> Resu
     sendmsg::<()>(socket.as_raw_fd(), &[IoSlice::new(bytes)], control, MsgFlags::MSG_NOSIGNAL, None)
 }
 
-/// Receives at most `buffer.len()` bytes, and adds the descriptors that come with them to `fds`. Returns how many
-/// bytes came, 0 at the end. Descriptors that did not fit are an error, [`Errno::EMSGSIZE`].
-pub fn receive(socket: &impl AsRawFd, buffer: &mut [u8], fds: &mut Vec<OwnedFd>) -> Result<usize, Errno> {
-    let mut control = nix::cmsg_space!([RawFd; MOST]);
+/// What came.
+#[derive(Debug, Default)]
+pub struct Received {
+    /// How many bytes; 0 at the end.
+    pub bytes: usize,
+    /// Descriptors that came along.
+    pub fds: Vec<OwnedFd>,
+    /// Who sent it, on a socket with `SO_PASSCRED`; written by the kernel.
+    pub sender: Option<UnixCredentials>,
+}
+
+/// Receives a packet into `buffer`. One that does not fit, or has too many descriptors, is an error:
+/// [`Errno::EMSGSIZE`].
+pub fn receive(socket: &impl AsRawFd, buffer: &mut [u8], flags: MsgFlags) -> Result<Received, Errno> {
+    let mut control = nix::cmsg_space!([RawFd; MOST], UnixCredentials);
     let mut slices = [IoSliceMut::new(buffer)];
-    let message = recvmsg::<()>(socket.as_raw_fd(), &mut slices, Some(&mut control), MsgFlags::MSG_CMSG_CLOEXEC)?;
-    let cut = message.flags.contains(MsgFlags::MSG_CTRUNC);
+    let flags = flags | MsgFlags::MSG_CMSG_CLOEXEC;
+    let message = recvmsg::<()>(socket.as_raw_fd(), &mut slices, Some(&mut control), flags)?;
+    let cut = message.flags.intersects(MsgFlags::MSG_CTRUNC | MsgFlags::MSG_TRUNC);
+    let mut received = Received { bytes: message.bytes, ..Default::default() };
     for item in message.cmsgs()? {
-        if let ControlMessageOwned::ScmRights(raw) = item {
-            // SAFETY: the kernel has just put these descriptors into our table, for us alone.
-            fds.extend(raw.into_iter().map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }));
+        match item {
+            ControlMessageOwned::ScmRights(raw) => {
+                // SAFETY: the kernel has just put these descriptors into our table, for us alone.
+                received.fds.extend(raw.into_iter().map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }));
+            }
+            ControlMessageOwned::ScmCredentials(sender) => received.sender = Some(sender),
+            _ => {}
         }
     }
-    if cut { Err(Errno::EMSGSIZE) } else { Ok(message.bytes) }
+    if cut { Err(Errno::EMSGSIZE) } else { Ok(received) }
 }

@@ -3,10 +3,12 @@
 use std::fmt;
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use cbpf_bpf::events::cbpf_owner;
 
+use crate::client::{self, Client};
 use crate::owner::{self, Narrow, Scope, Viewer};
 use crate::token::{self, Token};
 
@@ -23,6 +25,8 @@ pub struct Grant {
     pub viewer: Viewer,
     /// What the loader's bpf() calls carry, if anything.
     pub token: Option<Token>,
+    /// Who loads for us, if we do not. The record is empty then: this process has no say in it.
+    pub daemon: Option<Arc<Client>>,
 }
 
 /// What is asked for.
@@ -115,7 +119,7 @@ pub fn negotiate(request: &Request) -> Result<Grant> {
 type Ask = fn(&Request) -> Result<Grant>;
 
 /// Every kind, in the order tried.
-const GRANTS: &[(&str, Ask)] = &[("token", token), ("strict", strict)];
+const GRANTS: &[(&str, Ask)] = &[("token", token), ("daemon", daemon), ("strict", strict)];
 
 /// The token grant: the host delegated bpf() to this user namespace.
 fn token(request: &Request) -> Result<Grant> {
@@ -128,6 +132,19 @@ fn token(request: &Request) -> Result<Grant> {
     // Root of a container sees the container; in a mere user namespace there is none.
     let container = viewer.root && viewer.level > 0;
     give("token", request, if container { Scope::Container } else { Scope::User }, viewer, Some(token))
+}
+
+/// The daemon grant: another process, which has the privilege, loads and filters.
+fn daemon(request: &Request) -> Result<Grant> {
+    let permit = client::ask(request)?;
+    Ok(Grant {
+        name: "daemon",
+        scope: permit.scope,
+        owner: cbpf_owner::default(),
+        viewer: permit.viewer,
+        token: None,
+        daemon: Some(Arc::new(permit.client)),
+    })
 }
 
 /// The strict grant, which needs nobody: this process's own capabilities.
@@ -160,7 +177,7 @@ fn give(name: &'static str, request: &Request, default: Scope, viewer: Viewer, t
     let scope = request.scope.unwrap_or(default);
     allow(&viewer, scope)?;
     let owner = viewer.record(scope, &request.narrow)?;
-    Ok(Grant { name, scope, owner, viewer, token })
+    Ok(Grant { name, scope, owner, viewer, token, daemon: None })
 }
 
 fn allow(viewer: &Viewer, scope: Scope) -> Result<(), ScopeRefused> {

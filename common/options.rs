@@ -30,8 +30,8 @@ pub struct Shared {
     /// Only this cgroup (a directory of cgroup v2) and what is below it
     #[arg(short, long, value_name = "PATH", value_parser = owner::parse_cgroup)]
     pub cgroup: Option<PathBuf>,
-    /// How to get permission: `token` (delegated to this container), `strict` (own capabilities), or `auto` for the first of them
-    #[arg(long, value_name = "GRANT", default_value = "auto", value_parser = ["auto", "token", "strict"])]
+    /// How to get permission: `token` (delegated to this container), `daemon` (cbpfd), `strict` (own capabilities), or `auto` for the first of them
+    #[arg(long, value_name = "GRANT", default_value = "auto", value_parser = ["auto", "token", "daemon", "strict"])]
     pub grant: String,
     /// The bpffs to take a BPF token from [default: $CBPF_TOKEN_PATH, /sys/fs/bpf, then any with a delegation]
     #[arg(long, value_name = "PATH")]

@@ -32,6 +32,16 @@ pub enum Scope {
 }
 
 impl Scope {
+    /// Its number in messages.
+    pub fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// The scope of that number.
+    pub fn numbered(n: u8) -> Option<Self> {
+        [Self::User, Self::Container, Self::Host].into_iter().find(|scope| *scope as u8 == n)
+    }
+
     /// Its name, as typed and printed.
     pub fn name(self) -> &'static str {
         match self {
@@ -90,13 +100,18 @@ pub struct Viewer {
 
 /// The translation of uids between the kernel and a user namespace.
 #[derive(Clone, Debug, Default)]
-pub struct UidMap(Option<Vec<viewer_extent>>);
+pub struct UidMap(pub(crate) Option<Vec<viewer_extent>>);
 
 impl UidMap {
     /// The kernel's uid as the namespace numbers it; `None` where it has no number there.
     pub fn inside(&self, kernel: u32) -> Option<u32> {
         let Some(map) = &self.0 else { return Some(kernel) };
         map.iter().find_map(|e| kernel.checked_sub(e.lower).filter(|n| *n < e.count).map(|n| e.first + n))
+    }
+
+    /// The ranges of the map; `None` for the initial user namespace.
+    pub fn extents(&self) -> Option<&[viewer_extent]> {
+        self.0.as_deref()
     }
 
     /// The kernel's uid behind a number of the namespace.
@@ -170,6 +185,11 @@ impl Viewer {
 
     /// The record for `scope`; an error says why this viewer cannot have it.
     pub fn record(&self, scope: Scope, narrow: &Narrow) -> Result<cbpf_owner> {
+        self.record_in(scope, narrow, || cgroup_of("self"))
+    }
+
+    /// The same for a viewer that is another process, in the cgroup that `cgroup` knows.
+    pub fn record_in(&self, scope: Scope, narrow: &Narrow, cgroup: impl FnOnce() -> Result<u64>) -> Result<cbpf_owner> {
         let mut record = cbpf_owner {
             pidns: self.pidns,
             level: self.level,
@@ -186,7 +206,7 @@ impl Viewer {
                 cbpf_scope::CBPF_PIDNS
             }
             Scope::Container => {
-                record.cgroup = own_cgroup()?;
+                record.cgroup = cgroup()?;
                 record.io_cgroup = record.cgroup;
                 cbpf_scope::CBPF_CGROUP
             }
@@ -248,7 +268,7 @@ pub fn unescape_mount(point: &str) -> PathBuf {
 }
 
 /// The kernfs id of a cgroup v2 directory: its inode number (kernfs_ino(), 64 bit since 5.5).
-fn cgroup_id(path: &Path) -> Result<u64> {
+pub(crate) fn cgroup_id(path: &Path) -> Result<u64> {
     let meta = fs::metadata(path).with_context(|| format!("cannot look at {}", path.display()))?;
     ensure!(
         meta.is_dir() && path.join("cgroup.procs").exists() && path.join("cgroup.controllers").exists(),
@@ -264,10 +284,12 @@ pub fn parse_cgroup(text: &str) -> Result<PathBuf, String> {
     cgroup_id(&path).map(|_| path).map_err(|e| format!("{e:#}"))
 }
 
-/// The caller's own cgroup. The root is refused: its subtree is the whole machine.
-fn own_cgroup() -> Result<u64> {
-    let text = fs::read_to_string("/proc/self/cgroup").context("cannot read /proc/self/cgroup")?;
+/// The cgroup of a process (a pid, or `self`). The root is refused: its subtree is the whole machine.
+pub fn cgroup_of(process: &str) -> Result<u64> {
+    let file = format!("/proc/{process}/cgroup");
+    let text = fs::read_to_string(&file).with_context(|| format!("cannot read {file}"))?;
     let path = text.lines().find_map(|line| line.strip_prefix("0::")).context("no cgroup v2 on this kernel")?;
+    ensure!(!path.split('/').any(|part| part == ".."), "{file}: outside of this cgroup namespace");
     if path == "/" {
         return Err(ScopeRefused(
             "--scope container: this process is in the host's pid namespace and in the root cgroup, so there is no \

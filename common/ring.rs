@@ -23,7 +23,7 @@ const HEADER: usize = 8;
 /// Space is given back after this many bytes, so that the position's cache line is not written for every record.
 const GIVE_BACK: u64 = 64 * 1024;
 
-/// A shared mapping that ends with its owner.
+/// A mapping that ends with its owner.
 #[derive(Debug)]
 pub(crate) struct Mapping {
     at: NonNull<c_void>,
@@ -36,6 +36,20 @@ impl Mapping {
         // SAFETY: a fresh mapping at an address of the kernel's choice aliases nothing of ours.
         let at = unsafe { mmap(None, size, prot, MapFlags::MAP_SHARED, fd, offset.try_into()?) }?;
         Ok(Self { at, len })
+    }
+
+    /// A mapping to read of something that does not change.
+    pub(crate) fn private(fd: BorrowedFd<'_>, len: usize) -> Result<Self> {
+        let size = NonZeroUsize::new(len).context("an empty mapping")?;
+        // SAFETY: as above.
+        let at = unsafe { mmap(None, size, ProtFlags::PROT_READ, MapFlags::MAP_PRIVATE, fd, 0) }?;
+        Ok(Self { at, len })
+    }
+
+    /// What is mapped, if it does not change.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        // SAFETY: mapped to be read, as long as `self` lives.
+        unsafe { std::slice::from_raw_parts(self.at.as_ptr().cast(), self.len) }
     }
 
     pub(crate) fn pointer<T>(&self, offset: usize) -> *mut T {

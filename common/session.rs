@@ -1,15 +1,20 @@
 //! What a tool's report sees: events, snapshots of maps, and counts. It does not know who loaded the programs.
 
+use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use cbpf_bpf::events::{cbpf_counts, cbpf_loss};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::mman::ProtFlags;
 use plain::Plain;
 
-use crate::engine::{self, Loaded};
+use crate::client::Remote;
+use crate::engine::{self, Loaded, Plan};
+use crate::grant::Grant;
 use crate::ring::{Mapping, Ring};
+#[cfg(feature = "report")]
+use crate::symbols::{self, Name, Symbols};
 
 /// The pause between two looks at a ring whose reader was not told to wake up: the interval in which a CPU wakes it
 /// at most once (`WAKE_NS`, bpf/emit.bpf.h).
@@ -18,10 +23,26 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// for this long without finding anything may sleep until it is woken.
 const QUIET: Duration = Duration::from_millis(12);
 
+/// Whose process the programs belong to.
+#[derive(Debug)]
+enum Loader {
+    This(Loaded),
+    Daemon(Remote),
+}
+
+impl Loader {
+    fn events(&self) -> Option<(BorrowedFd<'_>, u32)> {
+        match self {
+            Self::This(loaded) => loaded.events(),
+            Self::Daemon(remote) => remote.events(),
+        }
+    }
+}
+
 /// A running trace.
 #[derive(Debug)]
 pub struct Session {
-    loaded: Loaded,
+    loader: Loader,
     ring: Option<Ring>,
     counts: Mapping,
     cpus: usize,
@@ -47,10 +68,11 @@ impl Counts {
 }
 
 /// The causes of loss, as printed.
-const CAUSES: [(cbpf_loss, &str); 3] = [
+const CAUSES: [(cbpf_loss, &str); 4] = [
     (cbpf_loss::CBPF_RING_FULL, "ring full"),
     (cbpf_loss::CBPF_MAP_FULL, "map full"),
     (cbpf_loss::CBPF_NESTED, "nested"),
+    (cbpf_loss::CBPF_RATE, "rate cap"),
 ];
 
 /// Why [`Session::wait`] returned.
@@ -62,15 +84,28 @@ pub enum Woken {
     Other(usize),
     /// The time is up.
     Timeout,
+    /// There will be no more events: [`Session::ended`] says why.
+    Ended,
 }
 
 impl Session {
-    /// A session on programs that this process loaded.
-    pub fn new(loaded: Loaded) -> Result<Self> {
-        let ring = loaded.events().map(|(fd, size)| Ring::new(fd, size)).transpose()?;
-        let size = engine::counts_size()?;
-        let counts = Mapping::new(loaded.counts()?, size.next_multiple_of(4096), 0, ProtFlags::PROT_READ)?;
-        Ok(Self { loaded, ring, counts, cpus: size / size_of::<cbpf_counts>(), busy_until: None })
+    /// Starts what the plan asks for, as the grant says: in this process or in the daemon.
+    pub fn start(plan: &Plan, grant: &Grant, buffer: u32) -> Result<Self> {
+        let loader = match &grant.daemon {
+            Some(client) => Loader::Daemon(client.clone().start(plan, buffer)?),
+            None => {
+                let options = engine::Options { buffer, token: grant.token.as_ref(), memory: u64::MAX };
+                Loader::This(engine::load(plan, &grant.owner, options)?)
+            }
+        };
+        let ring = loader.events().map(|(fd, size)| Ring::new(fd, size)).transpose()?;
+        let (fd, size) = match &loader {
+            Loader::This(loaded) => (loaded.counts()?, engine::counts_size()?),
+            Loader::Daemon(remote) => remote.counts(),
+        };
+        ensure!(size > 0 && size.is_multiple_of(size_of::<cbpf_counts>()), "counts of {size} bytes");
+        let counts = Mapping::new(fd, size.next_multiple_of(4096), 0, ProtFlags::PROT_READ)?;
+        Ok(Self { loader, ring, counts, cpus: size / size_of::<cbpf_counts>(), busy_until: None })
     }
 
     /// Hands the events that wait to `each`, which says whether it wants more. Returns how many it got.
@@ -91,6 +126,13 @@ impl Session {
         let now = Instant::now();
         let busy = self.busy_until.is_some_and(|until| now < until);
         let mut fds = others.to_vec();
+        let daemon = match &self.loader {
+            Loader::Daemon(remote) if remote.ended().is_some() => return Ok(Woken::Ended),
+            Loader::Daemon(remote) => Some(remote),
+            Loader::This(_) => None,
+        };
+        fds.extend(daemon.map(|remote| PollFd::new(remote.socket(), PollFlags::POLLIN)));
+        let ours = fds.len();
         let left = deadline.map(|at| at.saturating_duration_since(now));
         let mut timeout = left;
         if busy {
@@ -98,7 +140,7 @@ impl Session {
             let full = self.ring.as_ref().is_some_and(|ring| ring.fill() > 0.25);
             let pause = if full { Duration::ZERO } else { PAUSE };
             timeout = Some(left.map_or(pause, |left| left.min(pause)));
-        } else if let Some((fd, _)) = self.loaded.events() {
+        } else if let Some((fd, _)) = self.loader.events() {
             if self.busy_until.take().is_some() {
                 // A last wake-up may have come before we looked: woken, and not polling, is looking once more.
                 return Ok(Woken::Events);
@@ -119,7 +161,11 @@ impl Session {
         if let Some(index) = fds[..others.len()].iter().position(ready) {
             return Ok(Woken::Other(index));
         }
-        if fds.len() > others.len() && ready(&fds[others.len()]) {
+        if let Some(remote) = daemon.filter(|_| ready(&fds[others.len()])) {
+            remote.hear();
+            return Ok(Woken::Ended);
+        }
+        if fds.len() > ours && ready(&fds[ours]) {
             return Ok(Woken::Events);
         }
         let over = deadline.is_some_and(|at| Instant::now() >= at);
@@ -128,7 +174,10 @@ impl Session {
 
     /// Detaches the programs. What they sent and counted stays to be read.
     pub fn detach(&mut self) {
-        self.loaded.detach();
+        match &mut self.loader {
+            Loader::This(loaded) => loaded.detach(),
+            Loader::Daemon(remote) => remote.detach(),
+        }
     }
 
     /// The counts as they stand; exact once detached.
@@ -136,7 +185,10 @@ impl Session {
         let mut sum = Counts {
             matched: 0,
             dropped: CAUSES.iter().map(|(_, name)| (*name, 0)).collect(),
-            missed: self.loaded.missed(),
+            missed: match &self.loader {
+                Loader::This(loaded) => loaded.missed(),
+                Loader::Daemon(remote) => remote.missed(),
+            },
         };
         for cpu in 0..self.cpus {
             // SAFETY: one struct for each possible CPU is mapped; the kernel writes whole words.
@@ -152,35 +204,78 @@ impl Session {
 
     /// Everything in a map of the tool, as `(key, value)`.
     pub fn snapshot<K: Plain + Copy + Default, V: Plain + Copy + Default>(&self, map: &str) -> Result<Vec<(K, V)>> {
-        self.loaded.snapshot(map)
+        match &self.loader {
+            Loader::This(loaded) => loaded.snapshot(map),
+            Loader::Daemon(remote) => {
+                let mut all = Vec::new();
+                remote.read(map, (size_of::<K>(), size_of::<V>()), |key, value| {
+                    all.push(engine::copy_entry(key, value)?);
+                    Ok(())
+                })?;
+                Ok(all)
+            }
+        }
     }
 
     /// The addresses of a stack that a program stored under `id` in the stack map `map`, innermost first.
     pub fn stack(&self, map: &str, id: u32) -> Result<Vec<u64>> {
-        let Some(bytes) = self.loaded.lookup(map, &id.to_ne_bytes())? else { return Ok(Vec::new()) };
-        let word = |b: &[u8]| b.try_into().map_or(0, u64::from_ne_bytes);
-        Ok(bytes.chunks_exact(8).map(word).take_while(|a| *a != 0).collect())
+        let loaded = match &self.loader {
+            Loader::This(loaded) => loaded,
+            // Without the kernel's part: its addresses do not leave the daemon.
+            Loader::Daemon(remote) => return Ok(remote.stack(map, id)?.0),
+        };
+        loaded.stack(map, id)
+    }
+
+    /// The names of a kernel stack in the map, innermost first; `None` where there is no such stack.
+    #[cfg(feature = "report")]
+    pub fn kernel_stack(&self, map: &str, id: u32, symbols: &Symbols) -> Result<Option<Vec<Name>>> {
+        let names = match &self.loader {
+            Loader::This(loaded) => symbols.kernel(&loaded.stack(map, id)?),
+            Loader::Daemon(remote) => symbols::without_tracing(remote.stack(map, id)?.1),
+        };
+        Ok(Some(names).filter(|names| !names.is_empty()))
     }
 
     /// Ends the period of the maxima in tallies, and returns its number: for [`max`](crate::delta::max), after a
-    /// snapshot that is taken next. For tools that set the knob `with_max`.
+    /// snapshot.
     pub fn next_period(&self) -> Result<u64> {
-        self.loaded.next_period()
+        match &self.loader {
+            Loader::This(loaded) => loaded.next_period(),
+            Loader::Daemon(remote) => remote.next_period(),
+        }
     }
 
     /// Makes a process the ancestor of the traced family.
     pub fn adopt(&self, pid: u32) -> Result<()> {
-        self.loaded.adopt(pid)
+        match &self.loader {
+            Loader::This(loaded) => loaded.adopt(pid),
+            Loader::Daemon(remote) => remote.adopt(pid),
+        }
     }
 
     /// Number of the program set in use, and why earlier ones are not.
     pub fn set(&self) -> (u32, &[String]) {
-        (self.loaded.set, &self.loaded.passed_over)
+        match &self.loader {
+            Loader::This(loaded) => (loaded.set, &loaded.passed_over),
+            Loader::Daemon(remote) => (remote.started().set, &remote.started().passed_over),
+        }
     }
 
     /// The verifier's cost of each program, instructions.
     pub fn verified_insns(&self) -> Result<Vec<(String, u32)>> {
-        self.loaded.verified_insns()
+        match &self.loader {
+            Loader::This(loaded) => loaded.verified_insns(),
+            Loader::Daemon(remote) => Ok(remote.started().insns.clone()),
+        }
+    }
+
+    /// Why the daemon ended the trace, if it did.
+    pub fn ended(&self) -> Option<String> {
+        match &self.loader {
+            Loader::This(_) => None,
+            Loader::Daemon(remote) => remote.ended(),
+        }
     }
 
     /// Does the tool send events?

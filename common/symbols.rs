@@ -156,6 +156,11 @@ fn name(found: &Symbolized<'_>, otherwise: &str) -> Name {
     found.as_sym().map_or(otherwise, |sym| &sym.name).into()
 }
 
+/// Names that the daemon knew for a stack in the kernel, as [`Symbols::kernel`] would give them.
+pub fn without_tracing(names: Vec<String>) -> Vec<Name> {
+    names.into_iter().map(|name| Name::from(&*name)).skip_while(|name| is_tracing(name)).collect()
+}
+
 /// The innermost frames of a stack that a program took: the program itself and what called it.
 fn is_tracing(name: &str) -> bool {
     ["bpf_prog_", "bpf_trace_run", "bpf_trampoline_", "__bpf_trace_", "__traceiter_"]
@@ -210,7 +215,7 @@ mod tests {
         let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
         let symbols = Symbols::default();
         // Until it has become `sleep` and its libraries are there, it has no __libc_start_main.
-        std::thread::sleep(std::time::Duration::from_millis(200));
+        std::thread::sleep(Duration::from_millis(200));
         let maps = fs::read_to_string(format!("/proc/{}/maps", child.id())).unwrap();
         let code = maps.lines().find(|l| l.contains("r-xp") && l.contains("libc")).unwrap();
         let ends: Vec<u64> = code.split([' ', '-']).take(2).map(|a| u64::from_str_radix(a, 16).unwrap()).collect();

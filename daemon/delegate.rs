@@ -17,6 +17,7 @@ use cbpf_common::{engine, fds, owner};
 use libbpf_rs::btf::{Btf, types};
 use nix::mount::{MntFlags, umount2};
 use nix::sched::{CloneFlags, setns};
+use nix::sys::socket::MsgFlags;
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork};
 
@@ -310,11 +311,10 @@ impl Helper {
 /// A descriptor from the other side, which sends `!` with it, or words without one.
 fn receive(socket: &UnixStream) -> Result<OwnedFd> {
     let mut words = [0; 1024];
-    let mut came = Vec::new();
-    let n = fds::receive(socket, &mut words, &mut came)?;
-    match came.pop() {
-        Some(fd) if came.is_empty() => Ok(fd),
-        _ if n > 0 => bail!("in the container: {}", String::from_utf8_lossy(&words[..n])),
+    let mut came = fds::receive(socket, &mut words, MsgFlags::empty())?;
+    match came.fds.pop() {
+        Some(fd) if came.fds.is_empty() => Ok(fd),
+        _ if came.bytes > 0 => bail!("in the container: {}", String::from_utf8_lossy(&words[..came.bytes])),
         _ => bail!("the helper in the container ended"),
     }
 }

@@ -116,7 +116,10 @@ impl tool::Report for Tool {
         for (key, tally) in &totals {
             name(context, session, key, names)?;
             let user = names.get(&(key.pid, key.user_stack)).map(Vec::as_slice);
-            let kernel = frames(session, key.kernel_stack)?.map(|frames| context.symbols.kernel(&frames));
+            let kernel = match u32::try_from(key.kernel_stack) {
+                Ok(id) => session.kernel_stack("stacks", id, &context.symbols)?,
+                Err(_) => frames(session, key.kernel_stack)?.map(|_| Vec::new()),
+            };
             lost += u64::from(user.is_none()) + u64::from(kernel.is_none());
             print(key, tally, user, kernel.as_deref(), out)?;
         }

@@ -212,13 +212,12 @@ impl Trace {
         // Before the first thread: it asks for the local time zone.
         let out = Out::stdout(if shared.json { Format::Json } else { Format::Text })?;
         let child = if shared.command.is_empty() { None } else { Some(Child::hold(&shared.command)?) };
-        let loaded =
-            engine::load(&plan, &grant.owner, engine::Options { buffer: shared.buffer, token: grant.token.as_ref() })?;
+        let session = Session::start(&plan, &grant, shared.buffer)?;
         if shared.verbose {
-            eprintln!("cbpf: program set {} of {name}", loaded.set);
-            loaded.passed_over.iter().for_each(|why| eprintln!("cbpf: passed over: {why}"));
+            let (set, passed_over) = session.set();
+            eprintln!("cbpf: program set {set} of {name}");
+            passed_over.iter().for_each(|why| eprintln!("cbpf: passed over: {why}"));
         }
-        let session = Session::new(loaded)?;
         if let Some(child) = &child {
             session.adopt(child.pid())?;
         }
@@ -300,7 +299,7 @@ impl Trace {
             let over = |at: Option<Instant>| at.is_some_and(|at| Instant::now() >= at);
             let woken = self.session.wait(&others, until)?;
             return Ok(match woken {
-                Woken::Other(_) => Next::End,
+                Woken::Other(_) | Woken::Ended => Next::End,
                 _ if over(self.deadline) => Next::End,
                 Woken::Timeout => Next::Look,
                 Woken::Events if self.session.has_ring() || over(report) => Next::Look,
@@ -315,6 +314,8 @@ impl Trace {
         let closed = match result {
             Ok(()) => false,
             Err(e) if out::is_closed(&e) => true,
+            // What was counted until then is still there.
+            Err(_) if self.session.ended().is_some() => false,
             Err(e) => {
                 if let Some(child) = &self.child {
                     child.terminate();
@@ -327,7 +328,9 @@ impl Trace {
         let shown = seen.shown;
         let mut dropped = counts.dropped.clone();
         // What was delivered but found no reader any more.
-        dropped.push(("output closed", counts.matched.saturating_sub(shown + counts.lost())));
+        let ended = self.session.ended();
+        let unread = if ended.is_some() { "daemon ended" } else { "output closed" };
+        dropped.push((unread, counts.matched.saturating_sub(shown + counts.lost())));
         let lost = counts.lost();
         let counts = Counts { matched: counts.matched, shown, dropped: &dropped, missed: counts.missed };
         if !closed {
@@ -338,6 +341,12 @@ impl Trace {
         }
         if !self.context.shared.quiet {
             eprintln!("cbpf: {}", out::closing_line(&counts));
+        }
+        if let Some(why) = ended {
+            if let Some(child) = &self.child {
+                child.terminate();
+            }
+            anyhow::bail!("the daemon ended the trace: {why}");
         }
         if let Some(child) = &self.child {
             // Its status is passed on if it ended by itself.

@@ -334,7 +334,7 @@ fn json_begins_with_start_and_ends_with_the_losses() {
             json!({"type": "start", "time": time, "ts": ts, "tool": "opensnoop", "schema": SCHEMA,
                 "version": env!("CARGO_PKG_VERSION"), "grant": "token", "scope": "container"}),
             json!({"type": "end", "time": time, "ts": ts, "matched": 12, "shown": 7, "dropped": 5,
-                "causes": {"ring_full": 5, "map_full": 0}}),
+                "causes": {"ring_full": 5, "map_full": 0}, "missed": 0}),
         ]
     );
     let mut out = Out::memory(Format::Text);

@@ -44,8 +44,6 @@ pub struct Kernel {
     pub release: String,
     /// The bootable image.
     pub vmlinuz: PathBuf,
-    /// The configuration it was built with, `CONFIG_X=y` lines.
-    pub config: PathBuf,
     /// Its `lib/modules/RELEASE`.
     pub modules: PathBuf,
 }
@@ -63,7 +61,7 @@ impl Kernel {
             path if path.exists() => path,
             _ => boot.join(format!("{name}-{release}")),
         };
-        Ok(Self { vmlinuz: find("vmlinuz"), config: find("config"), release, modules })
+        Ok(Self { vmlinuz: find("vmlinuz"), release, modules })
     }
 }
 
@@ -350,11 +348,6 @@ impl Image {
         self.insert(path, Entry { mode: libc::S_IFREG | mode, uid, data: data.into() });
     }
 
-    /// Adds a symbolic link to `target`.
-    pub fn add_symlink(&mut self, path: &str, target: &str) {
-        self.insert(path, Entry { mode: libc::S_IFLNK | 0o777, uid: 0, data: target.into() });
-    }
-
     /// Adds a program under the path that it has here, with the libraries that it needs.
     pub fn add_program(&mut self, path: &Path) -> Result<()> {
         let dest = path.to_str().context("a program's path is not UTF-8")?;
@@ -558,8 +551,6 @@ pub struct Outcome {
     pub boot_seconds: f64,
     /// What `uname -r` says in the guest.
     pub kernel_release: String,
-    /// The kernel's messages and those of `guest-init`.
-    pub console: String,
     /// Why the first boot failed, if this is the second.
     pub first_failure: Option<String>,
 }
@@ -739,7 +730,6 @@ impl Remains {
             status: status.parse().context("guest-init reported no status")?,
             boot_seconds: self.boot_time.unwrap_or_default().as_secs_f64(),
             kernel_release: release.to_owned(),
-            console: self.console.clone(),
             first_failure,
         })
     }

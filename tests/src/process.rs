@@ -145,7 +145,7 @@ fn set_caps(caps: &[u32]) -> io::Result<()> {
 
 /// Those of `caps` that this process may give away: a container or a hardened machine may lack some.
 pub fn available(caps: &[u32]) -> Vec<u32> {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask =
         status.lines().find_map(|l| l.strip_prefix("CapBnd:")).and_then(|m| u64::from_str_radix(m.trim(), 16).ok());
     caps.iter().copied().filter(|cap| mask.unwrap_or(0) & (1 << cap) != 0).collect()

@@ -77,7 +77,7 @@ fn measure() -> Result<Costs> {
     let mut costs = Costs::new();
     for tool in CASES.iter().map(|case| case.tool) {
         for variant in VARIANTS {
-            let options = Options { buffer: 4096, token: None };
+            let options = Options { buffer: 4096, token: None, memory: u64::MAX };
             let sets = engine::verify(&plan(tool, variant)?, &owner(variant), options)
                 .with_context(|| format!("{tool} {variant}"))?;
             for (program, insns) in

@@ -55,10 +55,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Who is measured. The columns of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Side {
-    Nobody,
     Cbpf,
     Peer,
 }
@@ -76,7 +74,8 @@ fn bench(turns: usize, parts: &[&str]) -> Result<()> {
     if !bench.peer {
         println!("no {PEER} (package libbpf-tools): its columns stay empty");
     }
-    let runs: [(&str, fn(&Bench) -> Result<()>); 5] = [
+    type Part = fn(&Bench) -> Result<()>;
+    let runs: [(&str, Part); 5] = [
         ("call", Bench::calls),
         ("start", Bench::starts),
         ("lone", Bench::lone),
@@ -121,7 +120,6 @@ struct Line {
 impl Line {
     fn of(&mut self, side: Side) -> &mut Vec<f64> {
         match side {
-            Side::Nobody => &mut self.nobody,
             Side::Cbpf => &mut self.cbpf,
             Side::Peer => &mut self.peer,
         }
@@ -192,7 +190,7 @@ impl Tool {
                 ensure!(counts[0] == counts[1] + counts[2], "matched is not shown + dropped: {said}");
                 Ok((Some(counts[1]), counts[2]))
             }
-            _ => {
+            Side::Peer => {
                 let lost = said.lines().filter_map(|l| l.strip_prefix("Lost ")?.split(' ').next()?.parse::<u64>().ok());
                 Ok((None, lost.sum()))
             }
@@ -217,7 +215,7 @@ impl Bench {
     fn command(&self, side: Side, args: &[&str]) -> Command {
         let mut command = match side {
             Side::Peer => Command::new(PEER),
-            _ => Command::new(&self.cbpf),
+            Side::Cbpf => Command::new(&self.cbpf),
         };
         if side == Side::Cbpf {
             command.arg("opensnoop");
@@ -271,7 +269,8 @@ impl Bench {
             for side in self.sides() {
                 let (terminal, end) = terminal()?;
                 let begin = Instant::now();
-                let child = self.command(side, &[]).stdout(end).stderr(Stdio::piped()).spawn()?;
+                // No rows: nobody reads them here.
+                let child = self.command(side, &["-p", "1"]).stdout(end).stderr(Stdio::piped()).spawn()?;
                 wait_readable(&terminal)?;
                 line.of(side).push(begin.elapsed().as_secs_f64() * 1e3);
                 Tool { child, side }.stop()?;

@@ -82,6 +82,9 @@ fn climb(rung: Rung, filter: Option<&String>) -> Result<[u32; 3]> {
     let argv = [env.to_vec(), vec![suite, rung.name.into()], filter.into_iter().cloned().collect()].concat();
     let outcome = boot(&kernel, &image, &argv, TIMEOUT)?;
     print!("{}", outcome.output);
+    if let Some(why) = outcome.first_failure {
+        println!("{}: the first boot failed: {why}", rung.name);
+    }
     println!("{}: {} booted in {:.0} s", rung.name, outcome.kernel_release, outcome.boot_seconds);
     let last = outcome.output.lines().rev().find(|line| line.ends_with("skipped"));
     let counts = last.and_then(counts).with_context(|| format!("the suite did not end, status {}", outcome.status))?;

@@ -1,0 +1,369 @@
+//! The kernel's types, cut down to those that an object asks for.
+//!
+//! For every type that an object's relocations name, libbpf looks through all types of the kernel, more than a hundred
+//! thousand: two milliseconds each time, and most of a tool's start-up. So they are looked up here, all in one pass, and
+//! libbpf is given an extract: the types named, what they hold by value, and of a structure behind a pointer no more
+//! than that it is one.
+//!
+//! The layout of BTF is in <https://docs.kernel.org/bpf/btf.html>.
+
+use std::collections::{HashMap, HashSet};
+use std::ffi::CString;
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::os::fd::{AsFd as _, AsRawFd as _};
+use std::path::Path;
+
+use anyhow::{Context as _, Result, ensure};
+use nix::sys::memfd::{MFdFlags, memfd_create};
+
+use crate::ring::Mapping;
+
+const KERNEL: &str = "/sys/kernel/btf";
+
+const MAGIC: u16 = 0xEB9F;
+const HEADER: usize = 24;
+
+// enum in include/uapi/linux/btf.h: what a type is. Those not named here have no data of their own behind the first
+// three words and no part in a relocation.
+const INT: u32 = 1;
+const PTR: u32 = 2;
+const ARRAY: u32 = 3;
+const STRUCT: u32 = 4;
+const UNION: u32 = 5;
+const ENUM: u32 = 6;
+const FWD: u32 = 7;
+const TYPEDEF: u32 = 8;
+const VOLATILE: u32 = 9;
+const CONST: u32 = 10;
+const RESTRICT: u32 = 11;
+const FUNC_PROTO: u32 = 13;
+const VAR: u32 = 14;
+const DATASEC: u32 = 15;
+const FLOAT: u32 = 16;
+const DECL_TAG: u32 = 17;
+const TYPE_TAG: u32 = 18;
+const ENUM64: u32 = 19;
+
+/// An extract of the kernel's types, as a file in memory.
+#[derive(Debug)]
+pub(crate) struct KernelTypes(File);
+
+impl KernelTypes {
+    /// The types of these names.
+    ///
+    /// # Errors
+    /// The kernel's types cannot be read, or one of the names may be that of a module's type. libbpf has to look
+    /// for itself then.
+    pub(crate) fn of(names: &[&str]) -> Result<Self> {
+        let file = File::open(Path::new(KERNEL).join("vmlinux"))?;
+        let size = file.metadata()?.len() as usize;
+        // Since 6.16 the kernel shares the pages that it has the types in.
+        let (mapped, copied);
+        let bytes = match Mapping::private(file.as_fd(), size) {
+            Ok(mapping) => {
+                mapped = mapping;
+                mapped.bytes()
+            }
+            Err(_) => {
+                copied = fs::read(Path::new(KERNEL).join("vmlinux"))?;
+                copied.as_slice()
+            }
+        };
+        let (extract, missing) = Extract::of(bytes, names).context("types of an unknown layout")?;
+        if !missing.is_empty() {
+            not_in_modules(&missing)?;
+        }
+        let mut file = File::from(memfd_create(c"cbpf-types", MFdFlags::MFD_CLOEXEC)?);
+        file.write_all(&extract)?;
+        Ok(Self(file))
+    }
+
+    /// Where libbpf finds them, as long as this lives.
+    pub(crate) fn path(&self) -> CString {
+        CString::new(format!("/proc/self/fd/{}", self.0.as_raw_fd())).unwrap_or_default()
+    }
+}
+
+/// An error if the types of a module that is loaded use one of the names.
+fn not_in_modules(names: &[&str]) -> Result<()> {
+    for entry in fs::read_dir(KERNEL)? {
+        let entry = entry?;
+        if entry.file_name() != "vmlinux" {
+            let found = |part: &[u8]| names.iter().any(|name| name.as_bytes() == part);
+            ensure!(
+                !fs::read(entry.path())?.split(|b| *b == 0).any(found),
+                "one of {names:?} may be a type of {}",
+                entry.path().display()
+            );
+        }
+    }
+    Ok(())
+}
+
+fn word(bytes: &[u8], at: usize) -> Option<u32> {
+    bytes.get(at..at + 4)?.try_into().ok().map(u32::from_ne_bytes)
+}
+
+/// One type: three words, and what its kind has behind them.
+#[derive(Clone, Copy)]
+struct Type<'a> {
+    name: u32,
+    info: u32,
+    /// Its size, or the type that it refers to.
+    of: u32,
+    rest: &'a [u8],
+}
+
+impl<'a> Type<'a> {
+    fn read(types: &'a [u8], at: usize) -> Option<Self> {
+        let info = word(types, at + 4)?;
+        let vlen = (info & 0xff_ffff) as usize;
+        let rest = match info >> 24 & 0x7f {
+            INT | VAR | DECL_TAG => 4,
+            ARRAY => 12,
+            STRUCT | UNION | DATASEC | ENUM64 => 12 * vlen,
+            ENUM | FUNC_PROTO => 8 * vlen,
+            1..=ENUM64 => 0,
+            _ => return None,
+        };
+        Some(Self { name: word(types, at)?, info, of: word(types, at + 8)?, rest: types.get(at + 12..at + 12 + rest)? })
+    }
+
+    fn kind(&self) -> u32 {
+        self.info >> 24 & 0x7f
+    }
+
+    fn len(&self) -> usize {
+        12 + self.rest.len()
+    }
+}
+
+/// The types of a kernel.
+struct Types<'a> {
+    types: &'a [u8],
+    strings: &'a [u8],
+    /// Where each type stands, by id; 0 is void, which stands nowhere.
+    at: Vec<u32>,
+}
+
+impl<'a> Types<'a> {
+    /// Parses the kernel's types and finds those of the given names.
+    fn parse(btf: &'a [u8], names: &[&str]) -> Option<(Self, Vec<u32>)> {
+        let names: HashSet<&[u8]> = names.iter().map(|name| name.as_bytes()).collect();
+        let magic: [u8; 2] = btf.get(..2)?.try_into().ok()?;
+        if u16::from_ne_bytes(magic) != MAGIC {
+            return None;
+        }
+        let header = word(btf, 4)?;
+        let section = |at: usize| -> Option<&'a [u8]> {
+            let start = (header + word(btf, at)?) as usize;
+            btf.get(start..start + word(btf, at + 4)? as usize)
+        };
+        let mut all = Self { types: section(8)?, strings: section(16)?, at: vec![0] };
+        let mut found = Vec::new();
+        let mut at = 0;
+        while at < all.types.len() {
+            let ty = Type::read(all.types, at)?;
+            let can_be_asked_for = matches!(ty.kind(), STRUCT | UNION | ENUM | ENUM64 | TYPEDEF) && ty.name != 0;
+            if can_be_asked_for && names.contains(all.string(ty.name)) {
+                found.push(all.at.len() as u32);
+            }
+            all.at.push(at as u32);
+            at += ty.len();
+        }
+        Some((all, found))
+    }
+
+    fn string(&self, at: u32) -> &'a [u8] {
+        let rest = self.strings.get(at as usize..).unwrap_or_default();
+        rest.split(|b| *b == 0).next().unwrap_or_default()
+    }
+
+    fn get(&self, id: u32) -> Option<Type<'a>> {
+        Type::read(self.types, *self.at.get(id as usize)? as usize)
+    }
+
+    /// The type behind modifiers and typedefs, which relocations do not see; `None` for void.
+    fn plain(&self, mut id: u32) -> Option<Option<(u32, Type<'a>)>> {
+        while id != 0 {
+            let ty = self.get(id)?;
+            match ty.kind() {
+                TYPEDEF | VOLATILE | CONST | RESTRICT | TYPE_TAG => id = ty.of,
+                _ => return Some(Some((id, ty))),
+            }
+        }
+        Some(None)
+    }
+}
+
+/// Types that are copied from others.
+struct Extract<'a> {
+    from: &'a Types<'a>,
+    types: Vec<u8>,
+    strings: Vec<u8>,
+    count: u32,
+    /// Ids and names: there and here.
+    ids: HashMap<u32, u32>,
+    names: HashMap<u32, u32>,
+    /// What stands for a struct and for a union behind a pointer.
+    opaque: [u32; 2],
+}
+
+impl<'a> Extract<'a> {
+    /// The extract, and the names that no type has.
+    fn of<'n>(btf: &[u8], names: &[&'n str]) -> Option<(Vec<u8>, Vec<&'n str>)> {
+        let (all, found) = Types::parse(btf, names)?;
+        let mut to = Extract {
+            from: &all,
+            types: Vec::new(),
+            strings: vec![0],
+            count: 0,
+            ids: HashMap::new(),
+            names: HashMap::new(),
+            opaque: [0; 2],
+        };
+        to.opaque = [STRUCT, UNION].map(|kind| to.push(0, kind << 24, 0, &[]));
+        let mut missing = names.to_vec();
+        for id in found {
+            let ty = all.get(id)?;
+            missing.retain(|name| name.as_bytes() != all.string(ty.name));
+            if ty.kind() == TYPEDEF {
+                // A typedef that is asked for by name is one, and not what it stands for.
+                let (name, of) = (to.name(ty.name), to.copy(ty.of)?);
+                to.push(name, ty.info, of, &[]);
+            } else {
+                to.copy(id)?;
+            }
+        }
+        let mut out = Vec::new();
+        out.extend_from_slice(&MAGIC.to_ne_bytes());
+        out.extend_from_slice(&[1, 0]); // version, flags
+        let len = to.types.len() as u32;
+        for number in [HEADER as u32, 0, len, len, to.strings.len() as u32] {
+            out.extend_from_slice(&number.to_ne_bytes());
+        }
+        out.extend_from_slice(&to.types);
+        out.extend_from_slice(&to.strings);
+        Some((out, missing))
+    }
+
+    fn push(&mut self, name: u32, info: u32, of: u32, rest: &[u8]) -> u32 {
+        for number in [name, info, of] {
+            self.types.extend_from_slice(&number.to_ne_bytes());
+        }
+        self.types.extend_from_slice(rest);
+        self.count += 1;
+        self.count
+    }
+
+    fn name(&mut self, there: u32) -> u32 {
+        if there == 0 {
+            return 0;
+        }
+        *self.names.entry(there).or_insert_with(|| {
+            let here = self.strings.len() as u32;
+            self.strings.extend_from_slice(self.from.string(there));
+            self.strings.push(0);
+            here
+        })
+    }
+
+    /// Copies a type with all that it is made of, and returns its id here. It ends, because what a type is made of
+    /// cannot be made of the type again: C allows that behind a pointer only.
+    fn copy(&mut self, id: u32) -> Option<u32> {
+        let Some((id, ty)) = self.from.plain(id)? else { return Some(0) };
+        if let Some(here) = self.ids.get(&id) {
+            return Some(*here);
+        }
+        // Where names and types stand in what follows the first three words, so many bytes for each entry.
+        let (entry, has_name, types): (usize, bool, &[usize]) = match ty.kind() {
+            INT | FLOAT | FWD | PTR => (ty.rest.len(), false, &[]),
+            ARRAY => (12, false, &[0, 4]),
+            STRUCT | UNION => (12, true, &[4]),
+            ENUM => (8, true, &[]),
+            ENUM64 => (12, true, &[]),
+            FUNC_PROTO => (8, true, &[4]),
+            _ => return None,
+        };
+        let mut rest = ty.rest.to_vec();
+        for entry in rest.chunks_exact_mut(entry.max(1)) {
+            if has_name {
+                let name = self.name(word(entry, 0)?);
+                entry[..4].copy_from_slice(&name.to_ne_bytes());
+            }
+            for at in types {
+                let of = self.copy(word(entry, *at)?)?;
+                entry[*at..at + 4].copy_from_slice(&of.to_ne_bytes());
+            }
+        }
+        let of = match ty.kind() {
+            FUNC_PROTO => self.copy(ty.of)?,
+            PTR => match self.from.plain(ty.of)? {
+                Some((_, to)) if to.kind() == STRUCT => self.opaque[0],
+                Some((_, to)) if to.kind() == UNION => self.opaque[1],
+                _ => self.copy(ty.of)?,
+            },
+            _ => ty.of,
+        };
+        let name = self.name(ty.name);
+        let here = self.push(name, ty.info, of, &rest);
+        self.ids.insert(id, here);
+        Some(here)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use libbpf_rs::HasSize as _;
+    use libbpf_rs::btf::{Btf, BtfType, types};
+
+    use super::*;
+
+    #[test]
+    fn what_is_asked_for_is_as_the_kernel_has_it() {
+        let Ok(all) = Btf::from_vmlinux() else { return }; // a kernel without types
+        let names = ["task_struct", "btf_trace_sched_switch", "bpf_func_id", "upid"];
+        let types = KernelTypes::of(&names).unwrap();
+        let extract = Btf::from_path(types.path().to_str().unwrap()).unwrap();
+        for name in ["task_struct", "upid"] {
+            let [there, here] = [&all, &extract].map(|btf| btf.type_by_name::<types::Struct<'_>>(name).unwrap());
+            assert_eq!(there.size(), here.size());
+            assert_eq!(there.len(), here.len());
+            for (there, here) in there.iter().zip(here.iter()) {
+                assert_eq!(format!("{:?}{:?}", there.name, there.attr), format!("{:?}{:?}", here.name, here.attr));
+                let size = |btf: &Btf<'_>, id| {
+                    let plain = btf.type_by_id::<BtfType<'_>>(id).unwrap().skip_mods_and_typedefs();
+                    types::Struct::try_from(plain).ok().map(|s| (s.size(), s.len()))
+                };
+                assert_eq!(size(&all, there.ty), size(&extract, here.ty));
+            }
+        }
+        let [there, here] = [&all, &extract].map(|btf| {
+            let function =
+                btf.type_by_name::<types::Typedef<'_>>("btf_trace_sched_switch").unwrap().next_type().unwrap();
+            let proto = types::Ptr::try_from(function).unwrap().next_type().unwrap();
+            types::FuncProto::try_from(proto).unwrap().len()
+        });
+        assert_eq!(there, here);
+        assert!(extract.type_by_name::<types::Enum<'_>>("bpf_func_id").is_some());
+        assert!(extract.len() < all.len() / 20, "{} types", extract.len());
+    }
+
+    #[test]
+    fn a_cut_or_foreign_image_is_refused() {
+        let image = fs::read(Path::new(KERNEL).join("vmlinux")).unwrap_or_default();
+        assert!(Extract::of(&[], &["upid"]).is_none());
+        assert!(Extract::of(&image[..image.len() / 2], &["upid"]).is_none());
+        let foreign: Vec<u8> = image.iter().rev().copied().collect();
+        assert!(Extract::of(&foreign, &["upid"]).is_none());
+    }
+
+    #[test]
+    fn a_name_that_no_type_has_is_told() {
+        let image = fs::read(Path::new(KERNEL).join("vmlinux")).unwrap_or_default();
+        if let Some((_, missing)) = Extract::of(&image, &["no_such_type", "upid"]) {
+            assert_eq!(missing, ["no_such_type"]);
+        }
+    }
+}

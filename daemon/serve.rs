@@ -1,0 +1,481 @@
+//! The daemon: a thread for each connection, which is one session of one client.
+
+use std::collections::HashMap;
+use std::fs::{self, Permissions};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use cbpf_bpf::events::cbpf_owner;
+use cbpf_common::client::SOCKET;
+use cbpf_common::engine::{self, Loaded, Plan, Refused, Sample, UserFunctions};
+use cbpf_common::fds;
+use cbpf_common::owner::{self, Narrow, Scope};
+use cbpf_common::protocol::{
+    self, Ask, Build, Entries, Granted, Hello, LONGEST, Message as _, Nothing, Start, Started, ToClient, ToDaemon,
+};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{
+    AddressFamily, Backlog, MsgFlags, SockFlag, SockType, UnixAddr, accept4, bind, getsockopt, listen, setsockopt,
+    socket, sockopt,
+};
+use nix::sys::time::{TimeVal, TimeValLike as _};
+
+use crate::peer::{self, Identity, Peer};
+use crate::policy::{self, Policy, Rule};
+use crate::{Usage, elf, kernel, sandbox};
+
+/// Connections at a time: of all clients, and of one uid.
+const MOST_CONNECTIONS: u32 = 256;
+const MOST_OF_ONE: u32 = 64;
+/// How long a client may take to ask, and to take an answer, s.
+const PATIENCE: i64 = 5;
+/// How often a client's identity is looked at anew, ms.
+const LOOK: u16 = 1000;
+/// The most functions of user programs.
+const MOST_OFFSETS: usize = 2048;
+/// The most samples a second on each CPU.
+const MOST_HERTZ: u64 = 1000;
+
+pub fn run(words: &[&str]) -> Result<()> {
+    let (mut path, mut policy) = (PathBuf::from(SOCKET), PathBuf::from(policy::DIR));
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        let mut value = || words.next().copied().with_context(|| Usage(format!("{word} wants a value")));
+        match *word {
+            "--socket" => path = value()?.into(),
+            "--policy" => policy = value()?.into(),
+            other => bail!(Usage(format!("what is {other}?"))),
+        }
+    }
+    peer::in_initial_namespaces()?;
+    Policy::read(&policy)?;
+    engine::listen(false);
+    let listener = match activated()? {
+        Some(socket) => socket,
+        None => listen_at(&path)?,
+    };
+    sandbox::enter()?;
+    eprintln!("cbpfd: ready");
+    let daemon = Arc::new(Daemon { policy, counts: Mutex::default(), loading: Mutex::new(()) });
+    loop {
+        let connection = match accept4(listener.as_raw_fd(), SockFlag::SOCK_CLOEXEC) {
+            // SAFETY: just accepted, and nobody else's.
+            Ok(fd) => unsafe { OwnedFd::from_raw_fd(fd) },
+            Err(Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM | Errno::ENOBUFS) => {
+                thread::sleep(std::time::Duration::from_millis(100));
+                continue;
+            }
+            Err(Errno::EINTR | Errno::ECONNABORTED | Errno::EAGAIN) => continue,
+            Err(e) => return Err(e).context("cannot accept connections"),
+        };
+        let daemon = daemon.clone();
+        let of_client = move || {
+            let log = |e: &anyhow::Error| eprintln!("cbpfd: {e:#}");
+            if let Err(e) = daemon.serve(&connection) {
+                log(&e);
+            }
+        };
+        if let Err(e) = thread::Builder::new().stack_size(512 << 10).spawn(of_client) {
+            eprintln!("cbpfd: no thread for a client: {e}");
+        }
+    }
+}
+
+/// The socket that systemd listens at for us, if it does (sd_listen_fds(3)).
+fn activated() -> Result<Option<OwnedFd>> {
+    let number = |name| std::env::var(name).ok().and_then(|v| v.parse::<u32>().ok());
+    if number("LISTEN_PID") != Some(std::process::id()) {
+        return Ok(None);
+    }
+    ensure!(number("LISTEN_FDS") == Some(1), "systemd passed more or fewer sockets than one");
+    // SAFETY: the protocol says that descriptor 3 is passed to this process.
+    let socket = unsafe { OwnedFd::from_raw_fd(3) };
+    let kind = getsockopt(&socket, sockopt::SockType).context("systemd passed no socket")?;
+    ensure!(kind == SockType::SeqPacket, "the socket must be a ListenSequentialPacket= one");
+    Ok(Some(socket))
+}
+
+fn listen_at(path: &Path) -> Result<OwnedFd> {
+    let address = UnixAddr::new(path)?;
+    let new = || socket(AddressFamily::Unix, SockType::SeqPacket, SockFlag::SOCK_CLOEXEC, None);
+    if fs::symlink_metadata(path).is_ok_and(|meta| meta.file_type().is_socket()) {
+        let busy = nix::sys::socket::connect(new()?.as_raw_fd(), &address).is_ok();
+        ensure!(!busy, "a daemon listens at {} already", path.display());
+        fs::remove_file(path)?;
+    } else if let Some(dir) = path.parent() {
+        fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    }
+    let socket = new()?;
+    bind(socket.as_raw_fd(), &address).with_context(|| format!("cannot listen at {}", path.display()))?;
+    // Everybody may ask.
+    fs::set_permissions(path, Permissions::from_mode(0o666))?;
+    listen(&socket, Backlog::new(128)?)?;
+    Ok(socket)
+}
+
+struct Daemon {
+    policy: PathBuf,
+    counts: Mutex<HashMap<(u32, What), u32>>,
+    /// One load at a time: libbpf's complaints have one place, and so nobody reads another one's.
+    loading: Mutex<()>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum What {
+    Connection,
+    Session,
+}
+
+/// One connection or session more of a uid, for as long as this lives.
+struct Counted<'a> {
+    daemon: &'a Daemon,
+    key: (u32, What),
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        let mut counts = locked(&self.daemon.counts);
+        if let Some(n) = counts.get_mut(&self.key) {
+            *n -= 1;
+            if *n == 0 {
+                counts.remove(&self.key);
+            }
+        }
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What the daemon says instead of giving something.
+struct No(ToClient);
+
+impl From<anyhow::Error> for No {
+    fn from(e: anyhow::Error) -> Self {
+        Self(ToClient::Refused(format!("{e:#}")))
+    }
+}
+
+impl Daemon {
+    fn count(&self, uid: u32, what: What, most: u32) -> Result<Counted<'_>> {
+        let mut counts = locked(&self.counts);
+        let all: u32 = counts.iter().filter(|((_, w), _)| *w == what).map(|(_, n)| n).sum();
+        ensure!(all < MOST_CONNECTIONS, "the daemon has as many clients as it takes");
+        let n = counts.entry((uid, what)).or_default();
+        ensure!(*n < most, "uid {uid} has {n} sessions, and the policy allows {most}");
+        *n += 1;
+        drop(counts);
+        Ok(Counted { daemon: self, key: (uid, what) })
+    }
+
+    fn serve(&self, socket: &OwnedFd) -> Result<()> {
+        let peer = Peer::of(socket)?;
+        let patience = TimeVal::seconds(PATIENCE);
+        setsockopt(socket, sockopt::ReceiveTimeout, &patience)?;
+        setsockopt(socket, sockopt::SendTimeout, &patience)?;
+        setsockopt(socket, sockopt::PassCred, &true)?;
+        let refuse = |No(message): No| send(socket, &message, &[]);
+        let _connection = match self.count(peer.uid(), What::Connection, MOST_OF_ONE) {
+            Ok(counted) => counted,
+            Err(e) => return refuse(e.into()),
+        };
+        let (ask, dir) = match greet(socket, &peer) {
+            Ok(Some(asked)) => asked,
+            Ok(None) => return Ok(()),
+            Err(e) => return refuse(e.into()),
+        };
+        let (grant, _session) = match self.grant(&peer, &ask, dir) {
+            Ok(granted) => granted,
+            Err(no) => return refuse(no),
+        };
+        send(socket, &grant.message(), &[])?;
+        let Some((message, fds)) = self.next(socket, &peer, &grant)? else { return Ok(()) };
+        let ToDaemon::Start(start) = message else { return refuse(anyhow::anyhow!("no tool is asked for").into()) };
+        let loaded = match self.start(&start, fds, &grant) {
+            Ok(loaded) => loaded,
+            Err(no) => return refuse(no),
+        };
+        self.session(socket, &peer, &grant, &start, loaded)
+    }
+
+    /// Who asks, what it may, and the record of what it owns.
+    fn grant(&self, peer: &Peer, ask: &Ask, dir: Option<OwnedFd>) -> Result<(Grant, Counted<'_>), No> {
+        let who = peer.identify()?;
+        let policy = Policy::read(&self.policy).inspect_err(|e| eprintln!("cbpfd: {e:#}"));
+        let policy = policy.map_err(|_| anyhow::anyhow!("its policy cannot be read; its log says why"))?;
+        let rule = policy.rule(&who).context("its policy has no rule for this process")?.clone();
+        let session = self.count(who.uid, What::Session, rule.sessions)?;
+        let widest = rule.widest(&who);
+        let scope = match ask.scope {
+            Some(n) => Scope::numbered(n).context("a scope that is none")?,
+            None if widest != Scope::User && who.container_root && who.level > 0 => Scope::Container,
+            None => Scope::User,
+        };
+        if scope.number() > widest.number() {
+            let why = format!(
+                "--scope {}: {}. The widest scope that the daemon gives this process is {}",
+                scope.name(),
+                if scope.number() <= who.widest().number() {
+                    "its policy says no"
+                } else {
+                    "that is more than its own"
+                },
+                widest.name()
+            );
+            return Err(No(ToClient::ScopeRefused(why)));
+        }
+        let narrow =
+            Narrow { pids: ask.pids.clone(), tids: ask.tids.clone(), uid: ask.uid, cgroup: None, family: ask.family };
+        let mut owner = who.viewer().record_in(scope, &narrow, || owner::cgroup_of(&who.pid.to_string()))?;
+        if let Some(dir) = dir {
+            owner.in_cgroup = cgroup_dir(dir)?;
+        }
+        owner.rate = rule.events_per_second;
+        peer.alive()?;
+        let by_cgroup = rule.goes_by_cgroup() || owner.cgroup != 0;
+        Ok((Grant { who, rule, scope, owner, by_cgroup }, session))
+    }
+
+    /// The client's next message; `None` at the end. An identity that has changed meanwhile is an error.
+    fn next(&self, socket: &OwnedFd, peer: &Peer, grant: &Grant) -> Result<Option<(ToDaemon, Vec<OwnedFd>)>> {
+        loop {
+            let mut fds =
+                [PollFd::new(socket.as_fd(), PollFlags::POLLIN), PollFd::new(peer.pidfd(), PollFlags::POLLIN)];
+            match poll(&mut fds, PollTimeout::from(LOOK)) {
+                Err(Errno::EINTR) => continue,
+                other => other?,
+            };
+            let ready = |fd: &PollFd<'_>| fd.revents().is_some_and(|r| !r.is_empty());
+            if ready(&fds[1]) {
+                return Ok(None);
+            }
+            let asked = ready(&fds[0]);
+            let same = peer.identify().and_then(|now| grant.who.same(&now, grant.by_cgroup));
+            if let Err(e) = same {
+                if peer.alive().is_ok() {
+                    send(socket, &ToClient::Ended(format!("{e:#}")), &[])?;
+                }
+                return Ok(None);
+            }
+            if asked {
+                return receive(socket, peer);
+            }
+        }
+    }
+
+    fn start(&self, start: &Start, fds: Vec<OwnedFd>, grant: &Grant) -> Result<Loaded, No> {
+        if !grant.rule.allows(&start.tool) {
+            return Err(anyhow::anyhow!("its policy does not allow {} for this process", start.tool).into());
+        }
+        let plan = plan(start, fds)?;
+        let memory = u64::from(grant.rule.memory_mib) << 20;
+        let options = engine::Options { buffer: start.buffer, token: None, memory };
+        let _alone = locked(&self.loading);
+        let loaded = engine::load(&plan, &grant.owner, options).map_err(|e| match e.downcast::<Refused>() {
+            Ok(refused) => No(ToClient::NotHere(refused.reasons)),
+            Err(e) => No(ToClient::Failed(format!("{e:#}"))),
+        })?;
+        loaded.freeze_counts()?;
+        Ok(loaded)
+    }
+
+    fn session(&self, socket: &OwnedFd, peer: &Peer, grant: &Grant, start: &Start, mut loaded: Loaded) -> Result<()> {
+        {
+            let ring = loaded.events();
+            let started = Started {
+                set: loaded.set,
+                passed_over: loaded.passed_over.clone(),
+                ring: ring.map_or(0, |(_, size)| size),
+                counts: engine::counts_size()? as u32,
+                insns: loaded.verified_insns()?,
+            };
+            let fds: Vec<BorrowedFd<'_>> = std::iter::once(loaded.counts()?).chain(ring.map(|(fd, _)| fd)).collect();
+            send(socket, &ToClient::Started(started), &fds)?;
+        }
+        let who = &grant.who;
+        eprintln!("cbpfd: {} for pid {} of uid {}, scope {}", start.tool, who.pid, who.uid, grant.scope.name());
+        while let Some((message, _)) = self.next(socket, peer, grant)? {
+            let answer = match message {
+                ToDaemon::Read(map) => read(socket, &loaded, &map),
+                ToDaemon::Adopt(pid) => {
+                    peer.is_child(pid).and_then(|()| loaded.adopt(pid)).map(|()| Some(ToClient::Done(Nothing)))
+                }
+                ToDaemon::NextPeriod(_) => loaded.next_period().map(|n| Some(ToClient::Number(n))),
+                ToDaemon::Stack((map, id)) => loaded.stack(&map, id).map(|stack| {
+                    let (kernel, user): (Vec<u64>, Vec<u64>) = stack.into_iter().partition(|a| kernel::is_kernel(*a));
+                    Some(ToClient::Frames((user, kernel::names(&kernel))))
+                }),
+                ToDaemon::Detach(_) => {
+                    loaded.detach();
+                    Ok(Some(ToClient::Number(loaded.missed())))
+                }
+                ToDaemon::Ask(_) | ToDaemon::Start(_) => bail!("pid {} asks twice", who.pid),
+            };
+            match answer {
+                Ok(Some(answer)) => send(socket, &answer, &[])?,
+                Ok(None) => {}
+                Err(e) if e.is::<Gone>() => return Ok(()),
+                Err(e) => send(socket, &ToClient::Failed(format!("{e:#}")), &[])?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a client has.
+struct Grant {
+    who: Identity,
+    rule: Rule,
+    scope: Scope,
+    owner: cbpf_owner,
+    by_cgroup: bool,
+}
+
+impl Grant {
+    fn message(&self) -> ToClient {
+        let viewer = self.who.viewer();
+        ToClient::Granted(Granted {
+            scope: self.scope.number(),
+            uid: viewer.uid,
+            root: viewer.root,
+            pidns: viewer.pidns,
+            level: viewer.level,
+            init_userns: viewer.init_userns,
+            uids: viewer.uids.extents().map(|map| map.iter().map(|e| (e.first, e.lower, e.count)).collect()),
+        })
+    }
+}
+
+/// Greets a client and hears what it asks for; `None` if it goes away.
+fn greet(socket: &OwnedFd, peer: &Peer) -> Result<Option<(Ask, Option<OwnedFd>)>> {
+    let mut nonce = [0; 16];
+    // SAFETY: the kernel writes at most 16 bytes.
+    let n = unsafe { libc::getrandom(nonce.as_mut_ptr().cast(), nonce.len(), 0) };
+    ensure!(n == 16, "no random numbers");
+    send(socket, &ToClient::Hello(Hello { build: Build::this(), nonce }), &[])?;
+    let mut bytes = vec![0; LONGEST + 1];
+    let came = fds::receive(socket, &mut bytes, MsgFlags::empty()).map_err(|e| match e {
+        Errno::EAGAIN => anyhow::anyhow!("pid {} connects and asks nothing", peer.pid()),
+        Errno::EMSGSIZE => anyhow::anyhow!("a message that is too long"),
+        e => e.into(),
+    })?;
+    if came.bytes == 0 {
+        return Ok(None);
+    }
+    let bytes = &bytes[..came.bytes];
+    protocol::same_build(bytes, "client")?;
+    let ToDaemon::Ask(ask) = ToDaemon::decode(bytes)? else { bail!("no grant is asked for") };
+    // Whoever has the nonce lives after the greeting, and so does the process that the kernel says has sent it.
+    ensure!(ask.nonce == nonce, "the answer to another greeting");
+    peer.sent(came.sender.as_ref())?;
+    let mut fds = came.fds.into_iter();
+    let dir = fds.next();
+    ensure!(dir.is_some() == ask.cgroup && fds.next().is_none(), "descriptors that were not announced");
+    Ok(Some((ask, dir)))
+}
+
+fn receive(socket: &OwnedFd, peer: &Peer) -> Result<Option<(ToDaemon, Vec<OwnedFd>)>> {
+    let mut bytes = vec![0; LONGEST + 1];
+    let came = match fds::receive(socket, &mut bytes, MsgFlags::MSG_DONTWAIT) {
+        Ok(came) => came,
+        Err(Errno::ECONNRESET | Errno::EAGAIN) => return Ok(None),
+        Err(Errno::EMSGSIZE) => bail!("pid {}: a message that is too long", peer.pid()),
+        Err(e) => return Err(e.into()),
+    };
+    if came.bytes == 0 {
+        return Ok(None);
+    }
+    peer.sent(came.sender.as_ref())?;
+    let message = ToDaemon::decode(&bytes[..came.bytes]).with_context(|| format!("pid {}", peer.pid()))?;
+    ensure!(came.fds.is_empty() || matches!(message, ToDaemon::Start(_)), "descriptors that were not announced");
+    Ok(Some((message, came.fds)))
+}
+
+/// The client is not there any more, or does not take its answer.
+#[derive(Debug)]
+struct Gone;
+impl std::fmt::Display for Gone {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the client is gone")
+    }
+}
+impl std::error::Error for Gone {}
+
+fn send(socket: &OwnedFd, message: &ToClient, fds: &[BorrowedFd<'_>]) -> Result<()> {
+    match fds::send(socket, &message.encode(), fds) {
+        Ok(_) => Ok(()),
+        Err(Errno::EPIPE | Errno::ECONNRESET | Errno::EAGAIN) => bail!(Gone),
+        Err(e) => Err(e.into()),
+    }
+}
+
+/// What a client wants to run, checked as far as it can be before the object is opened; the engine checks the rest.
+fn plan(start: &Start, fds: Vec<OwnedFd>) -> Result<Plan> {
+    ensure!(start.tool != "viewer", "no tool is named viewer");
+    let mut plan = Plan::new(&start.tool)?;
+    for (name, value) in &start.knobs {
+        plan.raw_knob(name.clone(), value.clone());
+    }
+    for (map, entries) in &start.entries {
+        plan.entries(map.clone(), *entries);
+    }
+    for (map, frames) in &start.depths {
+        // What the kernel has room for (PERF_MAX_STACK_DEPTH).
+        ensure!((1..=127).contains(frames), "stacks of {frames} frames");
+        plan.depth(map.clone(), *frames);
+    }
+    ensure!(fds.len() == start.functions.len(), "not one descriptor for each file");
+    ensure!(start.functions.iter().map(Vec::len).sum::<usize>() <= MOST_OFFSETS, "too many functions");
+    for (fd, offsets) in fds.into_iter().zip(&start.functions) {
+        let file = elf::regular(fd)?;
+        elf::check(&file, offsets)?;
+        plan.at(UserFunctions { file, offsets: offsets.clone() });
+    }
+    if let Some((kind, config, hertz)) = start.sample {
+        // PERF_TYPE_HARDWARE and PERF_TYPE_SOFTWARE, of which neither has an address or a register in its config.
+        ensure!(kind <= 1 && config < 16, "a kind of sample that is not allowed");
+        ensure!((1..=MOST_HERTZ).contains(&hertz), "at most {MOST_HERTZ} samples a second");
+        plan.sample(Sample { kind: (kind, config), hertz });
+    }
+    if start.events {
+        ensure!(start.buffer.is_power_of_two() && start.buffer >= 4096, "a ring of {} bytes", start.buffer);
+        plan.events();
+    }
+    Ok(plan)
+}
+
+/// The id of the cgroup that a descriptor stands for; it can only narrow.
+fn cgroup_dir(fd: OwnedFd) -> Result<u64> {
+    let fs = nix::sys::statfs::fstatfs(&fd)?;
+    ensure!(
+        fs.filesystem_type() == nix::sys::statfs::CGROUP2_SUPER_MAGIC,
+        "-c: no directory of a cgroup v2 file system"
+    );
+    let stat = nix::sys::stat::fstat(&fd)?;
+    ensure!(stat.st_mode & libc::S_IFMT == libc::S_IFDIR, "-c: no directory");
+    Ok(stat.st_ino)
+}
+
+/// Sends all of a map, in pieces.
+fn read(socket: &OwnedFd, loaded: &Loaded, map: &str) -> Result<Option<ToClient>> {
+    let (key, value) = loaded.layout(map)?;
+    let room = (LONGEST - 64) / (key + value) * (key + value);
+    ensure!(room > 0, "map {map} has values that are too large");
+    let piece = |last, bytes| ToClient::Entries(Entries { last, key: key as u32, value: value as u32, bytes });
+    let mut bytes = Vec::with_capacity(room);
+    loaded.read_for_client(map, |k, v| {
+        if bytes.len() == room {
+            send(socket, &piece(false, std::mem::take(&mut bytes)), &[])?;
+        }
+        bytes.extend_from_slice(k);
+        bytes.extend_from_slice(v);
+        Ok(())
+    })?;
+    Ok(Some(piece(true, bytes)))
+}
