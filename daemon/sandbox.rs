@@ -31,8 +31,8 @@ pub fn enter() -> Result<()> {
     if !has("bpf_attach_type", "BPF_TRACE_UPROBE_MULTI") {
         keep.push(CAP_SYS_ADMIN); // for uprobes by perf_event_open
     }
-    if !has("bpf_cmd", "BPF_PROG_BIND_MAP") {
-        keep.push(CAP_SYS_RESOURCE); // before 5.11 maps count against RLIMIT_MEMLOCK; the command is of 5.10
+    if !has("bpf_map_type", "BPF_MAP_TYPE_TASK_STORAGE") {
+        keep.push(CAP_SYS_RESOURCE); // before 5.11 maps count against RLIMIT_MEMLOCK, and these maps came with it
     }
     let mask = keep.iter().fold(0u64, |mask, cap| mask | 1 << cap) & permitted()?;
     ensure!(mask & 1 << CAP_BPF != 0 && mask & 1 << CAP_PERFMON != 0, "cbpfd needs CAP_BPF and CAP_PERFMON");

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::{self, Permissions};
+use std::io::Write as _;
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -60,7 +61,7 @@ pub fn run(words: &[&str]) -> Result<()> {
         None => listen_at(&path)?,
     };
     sandbox::enter()?;
-    eprintln!("cbpfd: ready");
+    log(format_args!("ready"));
     let daemon = Arc::new(Daemon { policy, counts: Mutex::default(), loading: Mutex::new(()) });
     loop {
         let connection = match accept4(listener.as_raw_fd(), SockFlag::SOCK_CLOEXEC) {
@@ -75,13 +76,12 @@ pub fn run(words: &[&str]) -> Result<()> {
         };
         let daemon = daemon.clone();
         let of_client = move || {
-            let log = |e: &anyhow::Error| eprintln!("cbpfd: {e:#}");
-            if let Err(e) = daemon.serve(&connection) {
-                log(&e);
+            if let Err(e) = daemon.serve(&connection).or_else(|e| if e.is::<Gone>() { Ok(()) } else { Err(e) }) {
+                log(format_args!("{e:#}"));
             }
         };
         if let Err(e) = thread::Builder::new().stack_size(512 << 10).spawn(of_client) {
-            eprintln!("cbpfd: no thread for a client: {e}");
+            log(format_args!("no thread for a client: {e}"));
         }
     }
 }
@@ -116,6 +116,11 @@ fn listen_at(path: &Path) -> Result<OwnedFd> {
     fs::set_permissions(path, Permissions::from_mode(0o666))?;
     listen(&socket, Backlog::new(128)?)?;
     Ok(socket)
+}
+
+/// Writes a line of the log. Where nobody reads it the daemon goes on.
+fn log(line: std::fmt::Arguments<'_>) {
+    let _ = writeln!(std::io::stderr(), "cbpfd: {line}");
 }
 
 struct Daemon {
@@ -207,7 +212,7 @@ impl Daemon {
     /// Who asks, what it may, and the record of what it owns.
     fn grant(&self, peer: &Peer, ask: &Ask, dir: Option<OwnedFd>) -> Result<(Grant, Counted<'_>), No> {
         let who = peer.identify()?;
-        let policy = Policy::read(&self.policy).inspect_err(|e| eprintln!("cbpfd: {e:#}"));
+        let policy = Policy::read(&self.policy).inspect_err(|e| log(format_args!("{e:#}")));
         let policy = policy.map_err(|_| anyhow::anyhow!("its policy cannot be read; its log says why"))?;
         let rule = policy.rule(&who).context("its policy has no rule for this process")?.clone();
         let session = self.count(who.uid, What::Session, rule.sessions)?;
@@ -299,7 +304,7 @@ impl Daemon {
             send(socket, &ToClient::Started(started), &fds)?;
         }
         let who = &grant.who;
-        eprintln!("cbpfd: {} for pid {} of uid {}, scope {}", start.tool, who.pid, who.uid, grant.scope.name());
+        log(format_args!("{} for pid {} of uid {}, scope {}", start.tool, who.pid, who.uid, grant.scope.name()));
         while let Some((message, _)) = self.next(socket, peer, grant)? {
             let answer = match message {
                 ToDaemon::Read(map) => read(socket, &loaded, &map),
@@ -465,7 +470,9 @@ fn cgroup_dir(fd: OwnedFd) -> Result<u64> {
 /// Sends all of a map, in pieces.
 fn read(socket: &OwnedFd, loaded: &Loaded, map: &str) -> Result<Option<ToClient>> {
     let (key, value) = loaded.layout(map)?;
-    let room = (LONGEST - 64) / (key + value) * (key + value);
+    // A ring has neither keys nor values.
+    let entry = (key + value).max(1);
+    let room = (LONGEST - 64) / entry * entry;
     ensure!(room > 0, "map {map} has values that are too large");
     let piece = |last, bytes| ToClient::Entries(Entries { last, key: key as u32, value: value as u32, bytes });
     let mut bytes = Vec::with_capacity(room);

@@ -16,6 +16,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use nix::mount::{MsFlags, mount};
 use serde_json::Value;
 
+use crate::daemon;
 use crate::process::{self, Running, cbpf};
 
 /// What a tool's owner test is made of.
@@ -141,15 +142,13 @@ pub fn user_scope(case: &Case) -> Result<Outcome> {
 /// Runs a case for root of a container, in scope `container`: one owned process is in the tool's pid namespace and one
 /// in a namespace below it, under different uids; the foreign one is outside, under the uid of an owned one.
 pub fn container_scope(case: &Case) -> Result<Outcome> {
-    in_container(case, "strict", own_uid(), |command| {
-        process::spawn(command, None, libc::CLONE_NEWPID | libc::CLONE_NEWNS)
-    })
+    in_container(case, "strict", false, |command| process::spawn(command, None, libc::CLONE_NEWPID | libc::CLONE_NEWNS))
 }
 
 /// Runs a case for root of a container with a user namespace of its own, to which the host delegated bpf(): the same
 /// processes, and nobody has a capability that counts outside of the container.
 pub fn token_scope(case: &Case) -> Result<Outcome> {
-    in_container(case, "token", own_uid(), |command| {
+    in_container(case, "token", true, |command| {
         let container = process::spawn_in_userns(command, USERNS_FIRST)?;
         let mut delegate = Command::new(cbpf()?.with_file_name("cbpfd"));
         delegate.args(["delegate", "--pid", &container.pid().to_string(), "--tools", case.tool]);
@@ -159,6 +158,25 @@ pub fn token_scope(case: &Case) -> Result<Outcome> {
     })
 }
 
+/// Runs a case for a user without any capability, whom the daemon serves.
+pub fn daemon_user_scope(case: &Case) -> Result<Outcome> {
+    let own = |notes: &Path| process::spawn(&mut work(case, "own", notes)?, Some(own_uid()), 0);
+    let foreign = || process::spawn(&mut work(case, "foreign", Path::new(""))?, Some(foreign_uid()), 0)?.finish();
+    run(case, &daemon::grant()?, "user", Some((own_uid(), Vec::new())), &[&own], &foreign)
+}
+
+/// Runs a case for root of a container without a user namespace: uid 0, and no capability.
+pub fn daemon_container_scope(case: &Case) -> Result<Outcome> {
+    in_container(case, &daemon::grant()?, false, |command| {
+        process::spawn(command, None, libc::CLONE_NEWPID | libc::CLONE_NEWNS)
+    })
+}
+
+/// Runs a case for root of a container with a user namespace.
+pub fn daemon_rootless_scope(case: &Case) -> Result<Outcome> {
+    in_container(case, &daemon::grant()?, true, |command| process::spawn_in_userns(command, USERNS_FIRST))
+}
+
 /// The first uid of the tests' user namespaces. Uids there are small.
 const USERNS_FIRST: u32 = 0x1000_0000;
 
@@ -166,7 +184,7 @@ const USERNS_FIRST: u32 = 0x1000_0000;
 fn in_container(
     case: &Case,
     grant: &str,
-    outside_uid: u32,
+    userns: bool,
     start: impl FnOnce(&mut Command) -> Result<process::Child>,
 ) -> Result<Outcome> {
     // The container says when the foreign process may go; what it is, is ours.
@@ -174,8 +192,8 @@ fn in_container(
     process::keep_over_exec(&theirs)?;
     let fd = theirs.as_raw_fd().to_string();
     let mut command = Command::new(process::own_exe()?);
-    let inside_uid = if grant == "token" { 1000 } else { outside_uid };
-    let outside_uid = if grant == "token" { USERNS_FIRST + inside_uid } else { outside_uid };
+    let inside_uid = if userns { 1000 } else { own_uid() };
+    let outside_uid = if userns { USERNS_FIRST + inside_uid } else { inside_uid };
     command.args(["container", case.tool, grant, &fd, &inside_uid.to_string()]);
     let container = start(&mut command)?;
     drop(theirs);
@@ -271,7 +289,14 @@ fn run(
     foreign: &dyn Fn() -> Result<u64>,
 ) -> Result<Outcome> {
     let mut tool = Command::new(cbpf()?);
+    let (grant, socket) = grant.split_once(':').unwrap_or((grant, ""));
     tool.args([case.tool, "--json", "--grant", grant, "--scope", scope]).args(case.args);
+    if grant == "daemon" {
+        tool.env("CBPF_SOCKET", socket);
+        if user.is_none() {
+            process::powerless(&mut tool);
+        }
+    }
     if let Some((uid, caps)) = user {
         process::become_user(&mut tool, uid, process::available(&caps));
     }

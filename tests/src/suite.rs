@@ -6,6 +6,7 @@
 
 mod case;
 mod cases;
+mod daemon;
 mod hostile;
 mod loss;
 mod newtool;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
             find(tool).and_then(|case| case::container(case, grant, fd.parse()?, uid.parse()?))
         }
         ["loop", count] => count.parse().map_err(Into::into).and_then(loss::open_loop),
+        ["client", what, socket] => daemon::client(what, socket.as_ref()),
         ["hostile"] => hostile::open_names(),
         ["verifier", "--write"] => verifier::write(),
         [] => suite("here", ""),
@@ -126,10 +128,13 @@ fn suite(kernel: &str, filter: &str) -> Result<()> {
         mount_disk()?;
     }
     let mut counts = Counts::default();
-    let scopes: [Scope; 3] = [
+    let scopes: [Scope; 6] = [
         ("strict", "user", case::user_scope),
         ("strict", "container", case::container_scope),
         ("token", "container", case::token_scope),
+        ("daemon", "user", case::daemon_user_scope),
+        ("daemon", "container", case::daemon_container_scope),
+        ("daemon", "rootless container", case::daemon_rootless_scope),
     ];
     for (grant, scope, run) in scopes {
         for case in CASES {
@@ -156,6 +161,9 @@ fn suite(kernel: &str, filter: &str) -> Result<()> {
     plain("a command's exit status", &refusals::commands);
     plain("a closed pipe", &refusals::closed_pipe);
     plain("--on-loss", &refusals::lost);
+    for (name, test) in daemon::TESTS {
+        plain(&format!("daemon: {name}"), test);
+    }
     // Emulated, 600,000 opens take minutes, and the counters are the same.
     if kernel == "here" {
         counts.test("here: the verifier's work", filter, verifier::test);
