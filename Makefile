@@ -15,6 +15,7 @@ help:
 	@echo "make test-vm      the kernel ladder only; RUNG=6.1 for one kernel"
 	@echo "make bench        opensnoop beside that of libbpf-tools (as root)"
 	@echo "make lint         formats and lints, as the tests expect them"
+	@echo "make verifier     write down what the verifier has to do for each program (as root)"
 	@echo "make vmlinux      make bpf/vmlinux.h anew from this kernel's BTF"
 	@echo "make install      to \$$(DESTDIR)\$$(PREFIX)"
 
@@ -61,6 +62,12 @@ lint:
 	$(call need,$(BUILD_PACKAGES) $(LINT_PACKAGES))
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
+
+.PHONY: verifier
+verifier:
+	$(call need,$(BUILD_PACKAGES))
+	cargo build -q -p cbpf-tests --bin cbpf-suite
+	target/debug/cbpf-suite verifier --write
 
 # The kernel types that the programs name, from the kernel that this machine runs; see bpf/vmlinux.rs.
 .PHONY: vmlinux

@@ -95,10 +95,9 @@ const CURRENT_IS_NOBODY: &[&str] = &[
     "perf_event",
 ];
 
-/// Kinds of maps: bounded. One that forgets by itself is for keys that nothing says the end of; what it forgets of
-/// living ones is a loss that nobody counts, so it must be far larger than what can live at a time.
+/// Kinds of maps: bounded, and without a way of their own to forget an entry, which would be a loss nobody counts.
 const MAPS: &[MapType] =
-    &[MapType::Hash, MapType::LruHash, MapType::PercpuHash, MapType::Array, MapType::PercpuArray, MapType::StackTrace];
+    &[MapType::Hash, MapType::PercpuHash, MapType::Array, MapType::PercpuArray, MapType::StackTrace];
 
 /// Maps that may forget all the same (LRU_HASH), because they hold what may never be asked for: block.bpf.h says why.
 const MAY_FORGET: &[&str] = &["bios"];

@@ -191,9 +191,14 @@ static __always_inline __u32 read_string(struct cbpf_head *head, char *to, __u32
 	long n = bpf_probe_read_user_str(to, cap, from);
 	char last = 0;
 
-	if (n <= 0) {
+	if (n < 0) {
 		head->flags |= CBPF_FAULT;
 		return 0;
+	}
+	/* 5.10: of an empty string strncpy_from_user_nofault() does not count the NUL. */
+	if (!n) {
+		to[0] = 0;
+		return 1;
 	}
 	/* A string that just fits and one that was cut look alike but for the byte that the NUL took the place of. */
 	if (n == cap && !bpf_probe_read_user(&last, 1, from + cap - 1) && last)

@@ -81,8 +81,8 @@ pub fn ask(request: &Request) -> Result<Permit> {
     let narrow = &request.narrow;
     let dir = match &narrow.cgroup {
         Some(path) => {
-            cgroup_id(path)?;
-            Some(fs::File::open(path).with_context(|| format!("-c: cannot open {}", path.display()))?)
+            cgroup_id(path).context("--cgroup")?;
+            Some(fs::File::open(path).with_context(|| format!("--cgroup: cannot open {}", path.display()))?)
         }
         None => None,
     };

@@ -107,7 +107,7 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write as _;
+    use std::io::{Read, Write as _};
 
     fn own_functions() -> (File, Vec<u64>) {
         let file = File::open("/proc/self/exe").unwrap();
@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn a_broken_file_is_refused_soon() {
         let mut image = Vec::new();
-        io::Read::read_to_end(&mut File::open("/bin/true").unwrap(), &mut image).unwrap();
+        Read::read_to_end(&mut File::open("/bin/true").unwrap(), &mut image).unwrap();
         let path = std::env::temp_dir().join(format!("cbpf-elf-{}", std::process::id()));
         let mut state = 1u32;
         for round in 0..300 {

@@ -108,7 +108,7 @@ static FIRST_UID: OnceLock<u32> = OnceLock::new();
 
 /// The uid that owns in scope `user`, and one of two in scope `container`: of this run alone, so that another run at
 /// the same time is foreign to it.
-fn own_uid() -> u32 {
+pub fn own_uid() -> u32 {
     *FIRST_UID.get_or_init(|| 100_000 + 2 * std::process::id())
 }
 
@@ -117,9 +117,9 @@ fn foreign_uid() -> u32 {
     own_uid() + 1
 }
 
-const CAP_SYS_RESOURCE: u32 = 24;
-const CAP_PERFMON: u32 = 38;
-const CAP_BPF: u32 = 39;
+pub const CAP_SYS_RESOURCE: u32 = 24;
+pub const CAP_PERFMON: u32 = 38;
+pub const CAP_BPF: u32 = 39;
 
 /// How a case ended.
 #[derive(Debug)]

@@ -9,7 +9,9 @@ mod cases;
 mod daemon;
 mod hostile;
 mod loss;
+mod newtool;
 mod process;
+mod refusals;
 mod verifier;
 
 use std::ffi::CString;
@@ -154,12 +156,18 @@ fn suite(kernel: &str, filter: &str) -> Result<()> {
     };
     plain("hostile names in text", &hostile::text);
     plain("hostile names in JSON", &hostile::json);
+    plain("no grant", &refusals::no_grant);
+    plain("scopes that are not one's own", &refusals::scopes);
+    plain("a command's exit status", &refusals::commands);
+    plain("a closed pipe", &refusals::closed_pipe);
+    plain("--on-loss", &refusals::lost);
     for (name, test) in daemon::TESTS {
         plain(&format!("daemon: {name}"), test);
     }
     // Emulated, 600,000 opens take minutes, and the counters are the same.
     if kernel == "here" {
         counts.test("here: the verifier's work", filter, verifier::test);
+        counts.test("here: a new tool in five steps", filter, newtool::five_steps);
         let mut plain = |name: &str, test: &dyn Fn() -> Result<()>| {
             counts.test(&format!("{kernel}: {name}"), filter, || test().map(|()| None));
         };

@@ -1,7 +1,7 @@
 //! Sleeps: how many, how long, and where.
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -15,6 +15,11 @@ const NAP: Duration = Duration::from_millis(2);
 
 fn work(w: &Work) -> Result<()> {
     (0..w.count).for_each(|_| thread::sleep(NAP));
+    // Awake for a while, so that it is still there when the tool looks up where it slept.
+    let asleep = Instant::now();
+    while asleep.elapsed() < Duration::from_millis(1500) {
+        std::hint::spin_loop();
+    }
     Ok(())
 }
 

@@ -11,7 +11,17 @@ use nix::unistd::Pid;
 use crate::case::{Case, Report, Work};
 
 /// The count is the CPU time of each thread, ms.
-pub const CASE: Case = Case { tool: "runqlen", args: &["-C", "-f", "199"], count: 400, work, check, extra_caps: &[] };
+/// Debian's 5.10 wants it for perf_event_open() when perf_event_paranoid is 3.
+const CAP_SYS_ADMIN: u32 = 21;
+
+pub const CASE: Case = Case {
+    tool: "runqlen",
+    args: &["-C", "-f", "199"],
+    count: 400,
+    work,
+    check,
+    extra_caps: &[CAP_SYS_ADMIN],
+};
 
 const THREADS: u64 = 3;
 const HERTZ: u64 = 199;
