@@ -97,6 +97,12 @@ impl Report {
         self.of("end").filter_map(|end| end["missed"].as_u64()).sum()
     }
 
+    /// How far a duration or a number of samples may be off, in quarters. Under emulation the guest's clock and the
+    /// host's run apart, and a CPU that is not being emulated still counts as running.
+    pub fn slack(&self) -> u64 {
+        if Path::new("/cbpf-run").exists() { 3 } else { 1 }
+    }
+
     /// How often all owned workloads together did their thing.
     pub fn expected(&self) -> u64 {
         self.count * self.owned.len() as u64

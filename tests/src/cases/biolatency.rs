@@ -38,7 +38,9 @@ fn check(report: &Report) -> Result<()> {
     let reads: Vec<_> = report.of("histogram").filter(|r| r["flags"].as_str().is_some_and(flags)).collect();
     ensure!(reads.iter().all(|r| r["disk"].is_string() && r["unit"] == "usecs"), "{reads:?}");
     let sum = |key: &str| reads.iter().filter_map(|r| r[key].as_u64()).sum::<u64>();
-    ensure!(sum("total") == report.expected(), "{} reads, not {}", sum("total"), report.expected());
+    // One that completes while the program looks at another, on the same CPU, is counted as missed by the kernel.
+    let (seen, done) = (sum("total"), report.expected());
+    ensure!(seen <= done && done - seen <= report.missed(), "{seen} reads, not {done}, missed {}", report.missed());
     // One after the other, they took less than the whole, and each at least a microsecond.
     let most = (report.seconds * 1e6) as u64 * report.owned.len() as u64;
     ensure!((sum("total")..=most).contains(&sum("sum")), "{} us in {} s", sum("sum"), report.seconds);

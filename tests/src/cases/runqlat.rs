@@ -44,7 +44,8 @@ fn check(report: &Report) -> Result<()> {
         let (total, sum) = (n("total")?, n("sum")?);
         ensure!(times >= report.count, "only {times} waits");
         ensure!(total.abs_diff(times) <= SLACK, "{total} waits, the kernel says {times}");
-        let (low, high) = (nanoseconds / 1000 * 3 / 4, nanoseconds / 1000 * 5 / 4);
+        let us = nanoseconds / 1000;
+        let (low, high) = (us * (4 - report.slack()) / 4, us * (4 + report.slack()) / 4);
         ensure!((low.saturating_sub(20_000)..=high + 20_000).contains(&sum), "{sum} us, the kernel says {nanoseconds} ns");
     }
     Ok(())

@@ -44,7 +44,7 @@ fn check(report: &Report) -> Result<()> {
     let n = |key: &str| first[key].as_u64().with_context(|| format!("no {key} in {first}"));
     // Somebody else's samples would be half as many again.
     let samples = report.expected() * THREADS * HERTZ / 1000;
-    let (low, high) = (samples * 3 / 4, samples * 5 / 4);
+    let (low, high) = (samples * (4 - report.slack()) / 4, samples * (4 + report.slack()) / 4);
     ensure!((low..=high).contains(&n("total")?), "{} samples, not about {samples}", n("total")?);
     // The other two wait, except at the start and when the first have done.
     let buckets = first["buckets"].as_array().context("buckets")?;
