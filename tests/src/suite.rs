@@ -151,10 +151,13 @@ fn suite(kernel: &str, filter: &str) -> Result<()> {
                     println!("     {name} failed and is tried again: {e:#}");
                     run(case)
                 }
+                Ok(Outcome::Disturbed(_)) => run(case),
                 result => result,
             };
             counts.test(&name, filter, || match (run(case)?, expected) {
                 (Outcome::Passed, Expected::Works) => Ok(None),
+                (Outcome::Disturbed(why), Expected::Works) => Ok(Some(why)),
+                (Outcome::Disturbed(why), Expected::Lacks(_)) => bail!("it runs: {why}"),
                 (Outcome::NotHere(_), Expected::Lacks(what)) => Ok(Some(what)),
                 (Outcome::NotHere(why), Expected::Works) => bail!("kernels.md says that it works: {why}"),
                 (Outcome::Passed, Expected::Lacks(what)) => bail!("it works, but kernels.md says: {what}"),
