@@ -363,8 +363,14 @@ fn nothing_foreign(report: &Report, pid: u64, by_uid: bool) -> Result<()> {
 /// matched = shown + dropped, and nothing is dropped at this rate.
 pub fn sums_add_up(report: &Report) -> Result<()> {
     let end = report.of("end").next().context("no end record")?;
+    let dropped = sums_add_up_in(end)?;
+    ensure!(dropped == 0, "events were lost: {end}");
+    Ok(())
+}
+
+/// matched = shown + dropped in an `end` record; returns the last.
+pub fn sums_add_up_in(end: &Value) -> Result<u64> {
     let n = |key: &str| end[key].as_u64().with_context(|| format!("no {key} in {end}"));
     ensure!(n("matched")? == n("shown")? + n("dropped")?, "the counts do not add up: {end}");
-    ensure!(n("dropped")? == 0, "events were lost: {end}");
-    Ok(())
+    n("dropped")
 }

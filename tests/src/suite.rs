@@ -10,6 +10,7 @@ mod daemon;
 mod hostile;
 mod loss;
 mod newtool;
+mod preempted;
 mod process;
 mod refusals;
 mod verifier;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         ["loop", count] => count.parse().map_err(Into::into).and_then(loss::open_loop),
         ["client", what, socket] => daemon::client(what, socket.as_ref()),
         ["hostile"] => hostile::open_names(),
+        ["crowd", who] => preempted::crowd(who),
         ["verifier", "--write"] => verifier::write(),
         [] => suite("here", ""),
         [kernel] => suite(kernel, ""),
@@ -169,6 +171,8 @@ fn suite(kernel: &str, filter: &str) -> Result<()> {
     };
     plain("hostile names in text", &hostile::text);
     plain("hostile names in JSON", &hostile::json);
+    plain("preempted at a user function", &preempted::uprobe);
+    plain("preempted at a tracepoint", &preempted::tracepoint);
     plain("no grant", &refusals::no_grant);
     plain("scopes that are not one's own", &refusals::scopes);
     plain("--on-loss", &refusals::lost);
