@@ -4,7 +4,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 
 BUILD_PACKAGES = gcc make pkg-config clang-19 libelf-dev zlib1g-dev
-TEST_PACKAGES = qemu-system-x86 kmod xz-utils zstd debian-archive-keyring libc-bin util-linux git
+TEST_PACKAGES = qemu-system-x86 e2fsprogs kmod xz-utils zstd debian-archive-keyring libc-bin util-linux git
 LINT_PACKAGES = clang-format-19
 
 .PHONY: help
