@@ -127,9 +127,9 @@ pub const CAP_SYS_RESOURCE: u32 = 24;
 pub const CAP_PERFMON: u32 = 38;
 pub const CAP_BPF: u32 = 39;
 
-/// Is this a guest of the ladder?
+/// Is this a guest of the ladder? It says so.
 fn emulated() -> bool {
-    Path::new("/cbpf-run").exists()
+    std::env::var_os("CBPF_GUEST").is_some()
 }
 
 /// How a case ended.

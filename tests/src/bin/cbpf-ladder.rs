@@ -82,7 +82,7 @@ fn climb(rung: Rung, filter: Option<&String>) -> Result<[u32; 3]> {
     let mut image = image(&kernel)?;
     let suite = here()?.join("cbpf-suite").display().to_string();
     image.add_program(Path::new("/usr/bin/env"))?;
-    let env = ["/usr/bin/env".into(), format!("CBPF={}", cbpf()?.display())];
+    let env = ["/usr/bin/env".into(), "CBPF_GUEST=yes".into(), format!("CBPF={}", cbpf()?.display())];
     let argv = [env.to_vec(), vec![suite, rung.name.into()], filter.into_iter().cloned().collect()].concat();
     let outcome = boot(&kernel, &image, &argv, TIMEOUT)?;
     // The line of counts is for the sum of all rungs.
