@@ -19,6 +19,7 @@ cases! {
     opensnoop,
     runqlat,
     runqlen,
+    runqslower,
     syscount,
     tcpconnlat,
 }
