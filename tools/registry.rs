@@ -7,6 +7,7 @@ macro_rules! tools {
     ($then:ident) => {
         $then! {
             biolatency: report,
+            cpudist: report,
             execsnoop: stream,
             gethostlatency: stream,
             hardirqs: report,

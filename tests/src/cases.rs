@@ -12,6 +12,7 @@ macro_rules! cases {
 
 cases! {
     biolatency,
+    cpudist,
     execsnoop,
     gethostlatency,
     hardirqs,
