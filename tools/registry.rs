@@ -16,6 +16,7 @@ macro_rules! tools {
             runqlat: report,
             runqlen: report,
             runqslower: stream,
+            softirqs: report,
             syscount: report,
             tcpconnlat: stream,
         }

@@ -21,6 +21,7 @@ cases! {
     runqlat,
     runqlen,
     runqslower,
+    softirqs,
     syscount,
     tcpconnlat,
 }
