@@ -7,6 +7,7 @@ macro_rules! tools {
     ($then:ident) => {
         $then! {
             biolatency: report,
+            cpudist: report,
             execsnoop: stream,
             gethostlatency: stream,
             hardirqs: report,
@@ -14,6 +15,8 @@ macro_rules! tools {
             opensnoop: stream,
             runqlat: report,
             runqlen: report,
+            runqslower: stream,
+            softirqs: report,
             syscount: report,
             tcpconnlat: stream,
         }

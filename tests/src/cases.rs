@@ -12,6 +12,7 @@ macro_rules! cases {
 
 cases! {
     biolatency,
+    cpudist,
     execsnoop,
     gethostlatency,
     hardirqs,
@@ -19,6 +20,8 @@ cases! {
     opensnoop,
     runqlat,
     runqlen,
+    runqslower,
+    softirqs,
     syscount,
     tcpconnlat,
 }
