@@ -8,10 +8,11 @@ use cbpf_bpf::events::{cbpf_hist, cbpf_tally};
 use cbpf_common::delta::Deltas;
 use cbpf_common::engine::Plan;
 use cbpf_common::options::{Interval, Shared};
-use cbpf_common::out::{Column, Hist, Label, Out};
+use cbpf_common::out::{Column, Label, Out};
 use cbpf_common::owner::Scope;
 use cbpf_common::session::Session;
 
+use crate::hists;
 use crate::run::Context;
 use crate::tool::{self, Report};
 
@@ -76,17 +77,12 @@ impl Tool {
         ]
     }
 
-    fn begin(&self, out: &mut Out) -> Result<()> {
+    fn print(&self, out: &mut Out, mut gained: Vec<(u32, cbpf_tally)>) -> Result<()> {
+        let columns = self.columns();
         out.line("")?;
         if self.timestamp {
             out.time_line()?;
         }
-        Ok(())
-    }
-
-    fn print(&self, out: &mut Out, mut gained: Vec<(u32, cbpf_tally)>) -> Result<()> {
-        let columns = self.columns();
-        self.begin(out)?;
         out.header(&columns)?;
         gained.sort_by_key(|(nr, _)| *nr);
         for (nr, tally) in &gained {
@@ -97,19 +93,10 @@ impl Tool {
         Ok(())
     }
 
-    fn print_hists(&self, out: &mut Out, mut gained: Vec<(u32, cbpf_hist)>) -> Result<()> {
-        self.begin(out)?;
-        gained.sort_by_key(|(nr, _)| *nr);
-        for (n, (nr, hist)) in gained.iter().enumerate() {
-            if n > 0 {
-                out.line("")?;
-            }
-            let (name, unit) = (name(*nr), if self.nanoseconds { "nsecs" } else { "usecs" });
-            let (title, labels) = (format!("softirq = {name}"), [("softirq", Label::Text(name.as_bytes()))]);
-            let sum = Some(hist.total);
-            out.histogram(&Hist { title: title.as_bytes(), labels: &labels, sum, ..Hist::log2(unit, &hist.slots) })?;
-        }
-        Ok(())
+    fn print_hists(&self, out: &mut Out, gained: Vec<(u32, cbpf_hist)>) -> Result<()> {
+        let named = gained.into_iter().map(|(nr, hist)| (name(nr), hist)).collect();
+        let unit = if self.nanoseconds { "nsecs" } else { "usecs" };
+        hists::print(out, self.timestamp, unit, named, |name, _| vec![("softirq", Label::Text(name.as_bytes()))])
     }
 }
 
@@ -192,10 +179,13 @@ mod tests {
 
     #[test]
     fn histograms_have_titles_and_a_softirq_that_is_new_a_number() {
-        let mut hist = cbpf_hist::default();
-        hist.slots[3] = 1;
+        let hist = |n| {
+            let mut hist = cbpf_hist::default();
+            hist.slots[3] = n;
+            hist
+        };
         let mut out = Out::memory(Format::Text);
-        tool(&["-d"]).print_hists(&mut out, vec![(10, hist), (3, hist)]).expect("memory");
+        tool(&["-d"]).print_hists(&mut out, vec![(10, hist(1)), (3, hist(2))]).expect("memory");
         let text = out.take();
         assert!(text.starts_with("\nsoftirq = net_rx\n     usecs "), "{text}");
         assert!(text.contains("\n\nsoftirq = softirq 10\n"), "{text}");
