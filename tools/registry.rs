@@ -7,7 +7,9 @@ macro_rules! tools {
     ($then:ident) => {
         $then! {
             biolatency: report,
+            bitesize: report,
             execsnoop: stream,
+            exitsnoop: stream,
             gethostlatency: stream,
             hardirqs: report,
             offcputime: report,

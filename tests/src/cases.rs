@@ -12,7 +12,9 @@ macro_rules! cases {
 
 cases! {
     biolatency,
+    bitesize,
     execsnoop,
+    exitsnoop,
     gethostlatency,
     hardirqs,
     offcputime,
