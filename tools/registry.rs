@@ -7,6 +7,7 @@ macro_rules! tools {
     ($then:ident) => {
         $then! {
             biolatency: report,
+            biosnoop: stream,
             bitesize: report,
             execsnoop: stream,
             exitsnoop: stream,

@@ -12,6 +12,7 @@ macro_rules! cases {
 
 cases! {
     biolatency,
+    biosnoop,
     bitesize,
     execsnoop,
     exitsnoop,
