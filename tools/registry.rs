@@ -8,7 +8,10 @@ macro_rules! tools {
         $then! {
             biolatency: report,
             cpudist: report,
+            biosnoop: stream,
+            bitesize: report,
             execsnoop: stream,
+            exitsnoop: stream,
             gethostlatency: stream,
             hardirqs: report,
             offcputime: report,

@@ -13,7 +13,10 @@ macro_rules! cases {
 cases! {
     biolatency,
     cpudist,
+    biosnoop,
+    bitesize,
     execsnoop,
+    exitsnoop,
     gethostlatency,
     hardirqs,
     offcputime,
