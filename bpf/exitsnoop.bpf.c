@@ -14,27 +14,27 @@ const volatile bool failed_only;
 /* 6.16, "exit: move and extend sched_process_exit() tracepoint": it tells whether this is the process's last thread. */
 typedef void (*btf_trace_sched_process_exit___dead)(void *, struct task_struct *, bool);
 
-struct exitsnoop_process {
-	__u64 start;
-	__u32 tgid;
-	__u32 pad;
+struct exitsnoop_ended {
+	struct cbpf_subject who;
 };
 
-/* Processes that have ended. Before 6.16 several threads may each find that no other is alive. */
-MAP(ended, LRU_HASH, 4096, struct exitsnoop_process, __u32);
+/* First threads of processes that have ended, by address. Before 6.16 several threads may each find that none lives. */
+MAP(ended, HASH, 10240, __u64, struct exitsnoop_ended);
 
 static __always_inline bool process_ends(owner_t o, unsigned long long *ctx, struct task_struct *task)
 {
-	struct exitsnoop_process key = {};
-	__u32 one = 1;
+	__u64 leader = (__u64)task->group_leader;
+	struct exitsnoop_ended value = {};
 
 	if (bpf_core_type_exists(btf_trace_sched_process_exit___dead))
 		return (__u8)(__u64)CTX_ARG(ctx, 1);
-	if (task->signal->live.counter)
-		return false;
-	key.start = task->group_leader->start_time;
-	key.tgid = task->tgid;
-	return !map_get(o, &ended, &key) && map_put(o, &ended, &key, &one);
+	return !task->signal->live.counter && !map_get(o, &ended, &leader) && record(o, &ended, leader, &value);
+}
+
+/* A first thread is freed after all others have ended. */
+TRACE_KEYED("", "tp_btf/sched_process_free", freed, ended, task, struct task_struct *task)
+{
+	return 0;
 }
 
 TRACE_TASK("", "tp_btf/sched_process_exit", exits, (by_thread ? task : task->group_leader), struct task_struct *task)
