@@ -14,6 +14,7 @@ macro_rules! tools {
             opensnoop: stream,
             runqlat: report,
             runqlen: report,
+            statsnoop: stream,
             syscount: report,
             tcpconnlat: stream,
         }

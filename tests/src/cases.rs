@@ -19,6 +19,7 @@ cases! {
     opensnoop,
     runqlat,
     runqlen,
+    statsnoop,
     syscount,
     tcpconnlat,
 }
