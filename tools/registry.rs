@@ -20,6 +20,7 @@ macro_rules! tools {
             runqlen: report,
             runqslower: stream,
             softirqs: report,
+            statsnoop: stream,
             syscount: report,
             tcpconnlat: stream,
         }

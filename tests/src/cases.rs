@@ -25,6 +25,7 @@ cases! {
     runqlen,
     runqslower,
     softirqs,
+    statsnoop,
     syscount,
     tcpconnlat,
 }
