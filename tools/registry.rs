@@ -7,13 +7,20 @@ macro_rules! tools {
     ($then:ident) => {
         $then! {
             biolatency: report,
+            biosnoop: stream,
+            bitesize: report,
+            cpudist: report,
             execsnoop: stream,
+            exitsnoop: stream,
             gethostlatency: stream,
             hardirqs: report,
             offcputime: report,
             opensnoop: stream,
             runqlat: report,
             runqlen: report,
+            runqslower: stream,
+            softirqs: report,
+            statsnoop: stream,
             syscount: report,
             tcpconnlat: stream,
         }

@@ -12,13 +12,20 @@ macro_rules! cases {
 
 cases! {
     biolatency,
+    biosnoop,
+    bitesize,
+    cpudist,
     execsnoop,
+    exitsnoop,
     gethostlatency,
     hardirqs,
     offcputime,
     opensnoop,
     runqlat,
     runqlen,
+    runqslower,
+    softirqs,
+    statsnoop,
     syscount,
     tcpconnlat,
 }
