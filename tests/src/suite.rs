@@ -14,6 +14,7 @@ mod preempted;
 mod process;
 mod refusals;
 mod verifier;
+mod writeback;
 
 use std::ffi::CString;
 use std::os::unix::fs::PermissionsExt as _;
@@ -37,6 +38,8 @@ fn main() -> ExitCode {
         ["client", what, socket] => daemon::client(what, socket.as_ref()),
         ["hostile"] => hostile::open_names(),
         ["crowd", who] => preempted::crowd(who),
+        ["exec-in", group, ref program @ ..] => writeback::exec(group, program),
+        ["write-in", group, file, kilobytes] => writeback::write(group, file, kilobytes),
         ["verifier", "--write"] => verifier::write(),
         [] => suite("here", ""),
         [kernel] => suite(kernel, ""),
@@ -166,6 +169,10 @@ fn suite(kernel: &str, filter: &str) -> Result<()> {
             });
         }
     }
+    counts.test(&format!("{kernel}: writeback is its cgroup's"), filter, || match writeback::missing() {
+        Some(why) => Ok(Some(why)),
+        None => writeback::test().map(|()| None),
+    });
     let mut plain = |name: &str, test: &dyn Fn() -> Result<()>| {
         counts.test(&format!("{kernel}: {name}"), filter, || test().map(|()| None));
     };
