@@ -11,10 +11,13 @@ macro_rules! cases {
 }
 
 cases! {
+    bashreadline,
+    bindsnoop,
     biolatency,
-    cpudist,
+    biopattern,
     biosnoop,
     bitesize,
+    cpudist,
     execsnoop,
     exitsnoop,
     gethostlatency,
@@ -25,7 +28,9 @@ cases! {
     runqlen,
     runqslower,
     softirqs,
+    solisten,
     statsnoop,
     syscount,
+    tcpconnect,
     tcpconnlat,
 }
