@@ -77,6 +77,11 @@ impl Knob for bool {
         vec![self.into()]
     }
 }
+impl Knob for Vec<u8> {
+    fn bytes(self) -> Vec<u8> {
+        self
+    }
+}
 impl Knob for &str {
     fn bytes(self) -> Vec<u8> {
         self.into()

@@ -8,6 +8,7 @@ mod hists;
 mod list;
 mod path;
 mod run;
+mod sock;
 mod tool;
 
 macro_rules! modules {

@@ -6,7 +6,10 @@ use crate::tool::Entry;
 macro_rules! tools {
     ($then:ident) => {
         $then! {
+            bashreadline: stream,
+            bindsnoop: stream,
             biolatency: report,
+            biopattern: report,
             biosnoop: stream,
             bitesize: report,
             cpudist: report,
@@ -20,8 +23,10 @@ macro_rules! tools {
             runqlen: report,
             runqslower: stream,
             softirqs: report,
+            solisten: stream,
             statsnoop: stream,
             syscount: report,
+            tcpconnect: either,
             tcpconnlat: stream,
         }
     };

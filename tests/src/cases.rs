@@ -11,7 +11,10 @@ macro_rules! cases {
 }
 
 cases! {
+    bashreadline,
+    bindsnoop,
     biolatency,
+    biopattern,
     biosnoop,
     bitesize,
     cpudist,
@@ -25,7 +28,9 @@ cases! {
     runqlen,
     runqslower,
     softirqs,
+    solisten,
     statsnoop,
     syscount,
+    tcpconnect,
     tcpconnlat,
 }

@@ -128,7 +128,7 @@ fn image(kernel: &Kernel) -> Result<Image> {
     image.add_program(&cbpf()?.with_file_name("cbpfd"))?;
     image.add_program(&here.join("cbpf-suite"))?;
     // What workloads start, and what makes the disk.
-    for program in ["/bin/true", "/usr/sbin/mke2fs"] {
+    for program in ["/bin/true", "/bin/bash", "/usr/sbin/mke2fs"] {
         image.add_program(Path::new(program))?;
     }
     image.add_file(
