@@ -7,10 +7,13 @@ macro_rules! tools {
     ($then:ident) => {
         $then! {
             biolatency: report,
+            drsnoop: stream,
             execsnoop: stream,
             gethostlatency: stream,
             hardirqs: report,
+            mountsnoop: stream,
             offcputime: report,
+            oomkill: stream,
             opensnoop: stream,
             runqlat: report,
             runqlen: report,

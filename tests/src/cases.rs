@@ -12,10 +12,13 @@ macro_rules! cases {
 
 cases! {
     biolatency,
+    drsnoop,
     execsnoop,
     gethostlatency,
     hardirqs,
+    mountsnoop,
     offcputime,
+    oomkill,
     opensnoop,
     runqlat,
     runqlen,
