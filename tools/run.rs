@@ -111,6 +111,7 @@ pub fn stream<T: Stream>(name: &'static str, matches: &ArgMatches) -> Result<Sta
     }
     let mut trace = Trace::start(name, &tool, matches, true)?;
     let columns = tool.columns();
+    trace.out.set_blocks(tool.blocks());
     let mut seen = Seen::default();
     let result = trace.open_output(None, &columns).and_then(|()| {
         loop {

@@ -43,6 +43,10 @@ pub trait Stream: Tool {
     type Event: Plain + Default + Copy;
     /// The columns of a row, with those that the options hide.
     fn columns(&self) -> Vec<Column>;
+    /// Is the text of a row a block of lines, one for each column?
+    fn blocks(&self) -> bool {
+        false
+    }
     /// Is this event wanted? For what no program can test, such as a string of any length: an event that is not counts
     /// as one that never matched. The programs' own filters come first, and they are cheaper.
     fn keep(&self, _event: &Self::Event, _tail: &[u8]) -> bool {

@@ -8,6 +8,7 @@ mod case;
 mod cases;
 mod daemon;
 mod hostile;
+mod limit;
 mod loss;
 mod newtool;
 mod preempted;
@@ -25,6 +26,7 @@ use nix::mount::{MsFlags, mount};
 
 use case::{Case, Outcome, Work};
 use cases::CASES;
+use limit::{LIMITED, Limit};
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -151,6 +153,10 @@ fn suite(kernel: &str, filter: &str) -> Result<()> {
                 continue;
             };
             // Under emulation a test that measures may be disturbed: it is tried twice, and the first failure is told.
+            let run = |case: &Case| {
+                let _limit = if LIMITED.contains(&case.tool) { Some(Limit::new()?) } else { None };
+                run(case)
+            };
             let run = |case| match run(case) {
                 Err(e) if kernel != "here" => {
                     println!("     {name} failed and is tried again: {e:#}");
