@@ -341,14 +341,14 @@ fn run(
     }
 }
 
-fn context_of(report: &Report) -> String {
+pub fn context_of(report: &Report) -> String {
     let last: Vec<String> = report.records.iter().rev().take(12).map(Value::to_string).collect();
     format!("owned {:?}, stderr {:?}, last records:\n{}\n", report.owned, report.stderr, last.join("\n"))
 }
 
 /// No field of any record names the foreign process: its name, its pid, its uid, or anything it touched (which has
 /// `foreign` in its name).
-fn nothing_foreign(report: &Report, pid: u64, by_uid: bool) -> Result<()> {
+pub fn nothing_foreign(report: &Report, pid: u64, by_uid: bool) -> Result<()> {
     for record in &report.records {
         let text = record.to_string();
         ensure!(!text.contains("foreign"), "a foreign name leaked: {text}");

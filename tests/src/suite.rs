@@ -6,6 +6,7 @@
 
 mod case;
 mod cases;
+mod containers;
 mod daemon;
 mod hostile;
 mod limit;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         }
         ["loop", count] => count.parse().map_err(Into::into).and_then(loss::open_loop),
         ["client", what, socket] => daemon::client(what, socket.as_ref()),
+        ["podman", name] => containers::inside(name),
         ["hostile"] => hostile::open_names(),
         ["crowd", who] => preempted::crowd(who),
         ["exec-in", group, ref program @ ..] => writeback::exec(group, program),
@@ -198,6 +200,9 @@ fn suite(kernel: &str, filter: &str) -> Result<()> {
         };
         for (name, test) in daemon::TESTS {
             plain(&format!("daemon: {name}"), test);
+        }
+        for (name, _) in containers::TESTS {
+            plain(&format!("containers: {name}"), &|| containers::run(name));
         }
         // Guests have no shell.
         plain("a command's exit status", &refusals::commands);
