@@ -28,6 +28,8 @@ macro_rules! tools {
             syscount: report,
             tcpconnect: either,
             tcpconnlat: stream,
+            tcprtt: report,
+            tcpsynbl: report,
         }
     };
 }

@@ -33,4 +33,6 @@ cases! {
     syscount,
     tcpconnect,
     tcpconnlat,
+    tcprtt,
+    tcpsynbl,
 }
