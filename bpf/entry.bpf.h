@@ -17,6 +17,7 @@
  *	TRACE_INTERRUPTED(opts, section, name, args...)		the task that an interrupt or a sample interrupted
  *	TRACE_SAMPLE(opts, name)				the same at a perf event
  *	TRACE_CALL / TRACE_RETURN(opts, section, name, args...)	the current task, at a user function
+ *	TRACE_OPEN_FILES(opts, name)				once, at the start: a task that has a file open
  *	TRACE_HOST(opts, section, name, args...)		no subject: loaded in scope `host` only
  *
  * `opts` is a string of words for the engine: "set=N[,M]" puts the program into alternative sets (a program without
@@ -270,6 +271,21 @@ PROGRAM(section, "current", opts, sec, name, struct pt_regs, user_function)		\
 BODY name##_body(owner_t o, struct pt_regs *ctx, ##args)
 #define TRACE_CALL(opts, sec, name, args...) USER_FUNCTION(___bpf_kprobe_args, opts, sec, name, ##args)
 #define TRACE_RETURN(opts, sec, name, args...) USER_FUNCTION(___bpf_kretprobe_args, opts, sec, name, ##args)
+
+/* Runs when all others are attached, for each file of each task, and sets down what there was before the trace. */
+#define TRACE_OPEN_FILES(opts, name)							\
+static __always_inline int name##_body(owner_t o, struct file *file);			\
+PROGRAM(section, "task", opts, "iter/task_file") int name(struct bpf_iter__task_file *ctx)	\
+{											\
+	struct task_struct *task = ctx->task;						\
+	struct file *file = ctx->file;							\
+	struct cbpf_owned o = {};							\
+											\
+	if (task && file && own_task(task, &o))						\
+		name##_body(o, file);							\
+	return 0;									\
+}											\
+BODY name##_body(owner_t o, struct file *file)
 
 /* No owner exists. The proof is good for everything, and the engine loads it in scope `host` only. */
 #define TRACE_HOST(opts, sec, name, args...)					\

@@ -36,4 +36,6 @@ cases! {
     syscount,
     tcpconnect,
     tcpconnlat,
+    tcprtt,
+    tcpsynbl,
 }
