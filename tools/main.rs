@@ -3,6 +3,7 @@
 #[macro_use]
 mod registry;
 mod command;
+mod fs;
 mod hists;
 mod list;
 mod path;

@@ -9,6 +9,9 @@ macro_rules! tools {
             biolatency: report,
             drsnoop: stream,
             execsnoop: stream,
+            filetop: report,
+            fsdist: report,
+            fsslower: stream,
             gethostlatency: stream,
             hardirqs: report,
             mountsnoop: stream,
@@ -19,6 +22,7 @@ macro_rules! tools {
             runqlen: report,
             syscount: report,
             tcpconnlat: stream,
+            vfsstat: report,
         }
     };
 }
@@ -32,7 +36,28 @@ macro_rules! table {
 tools!(table);
 
 /// `(alias, tool)`.
-pub static ALIASES: &[(&str, &str)] = &[];
+pub static ALIASES: &[(&str, &str)] = &[
+    ("bcachefsdist", "fsdist"),
+    ("bcachefsslower", "fsslower"),
+    ("btrfsdist", "fsdist"),
+    ("btrfsslower", "fsslower"),
+    ("ext4dist", "fsdist"),
+    ("ext4slower", "fsslower"),
+    ("f2fsdist", "fsdist"),
+    ("f2fsslower", "fsslower"),
+    ("fusedist", "fsdist"),
+    ("fuseslower", "fsslower"),
+    ("nfsdist", "fsdist"),
+    ("nfsslower", "fsslower"),
+    ("overlaydist", "fsdist"),
+    ("overlayslower", "fsslower"),
+    ("tmpfsdist", "fsdist"),
+    ("tmpfsslower", "fsslower"),
+    ("xfsdist", "fsdist"),
+    ("xfsslower", "fsslower"),
+    ("zfsdist", "fsdist"),
+    ("zfsslower", "fsslower"),
+];
 
 #[cfg(test)]
 mod tests {

@@ -28,6 +28,9 @@ pub trait Tool: Args {
         None
     }
 
+    /// It was called by this name, its own or an alias.
+    fn called(&mut self, _name: &str) {}
+
     /// Turns the options into knobs and points to attach to. An error is the user's: exit status 2.
     fn plan(&self, shared: &Shared, plan: &mut Plan) -> Result<()>;
 }
@@ -58,6 +61,10 @@ pub trait Report: Tool {
     /// A line above everything that says what is shown, where the numbers do not.
     fn heading(&self, _: &Context) -> Option<&'static str> {
         None
+    }
+    /// The columns, where every report is a row and the header stands once above them.
+    fn columns(&self) -> Vec<Column> {
+        Vec::new()
     }
     /// State between two reports.
     type State: Default;

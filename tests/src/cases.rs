@@ -14,6 +14,9 @@ cases! {
     biolatency,
     drsnoop,
     execsnoop,
+    filetop,
+    fsdist,
+    fsslower,
     gethostlatency,
     hardirqs,
     mountsnoop,
@@ -24,4 +27,5 @@ cases! {
     runqlen,
     syscount,
     tcpconnlat,
+    vfsstat,
 }
