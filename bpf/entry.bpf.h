@@ -17,7 +17,12 @@
  *	TRACE_INTERRUPTED(opts, section, name, args...)		the task that an interrupt or a sample interrupted
  *	TRACE_SAMPLE(opts, name)				the same at a perf event
  *	TRACE_CALL / TRACE_RETURN(opts, section, name, args...)	the current task, at a user function
+<<<<<<< HEAD
  *	TRACE_OPEN_FILES(opts, name)				once, at the start: a task that has a file open
+=======
+ *	TRACE_FUNCTION(opts, (sets), function, name, args...)	the current task, where a function of the kernel begins
+ *	TRACE_FUNCTION_END(opts, (sets), function, name, ret)	the same where it returns `ret`
+>>>>>>> w-b
  *	TRACE_HOST(opts, section, name, args...)		no subject: loaded in scope `host` only
  *
  * `opts` is a string of words for the engine: "set=N[,M]" puts the program into alternative sets (a program without
@@ -272,6 +277,7 @@ BODY name##_body(owner_t o, struct pt_regs *ctx, ##args)
 #define TRACE_CALL(opts, sec, name, args...) USER_FUNCTION(___bpf_kprobe_args, opts, sec, name, ##args)
 #define TRACE_RETURN(opts, sec, name, args...) USER_FUNCTION(___bpf_kretprobe_args, opts, sec, name, ##args)
 
+<<<<<<< HEAD
 /* Runs when all others are attached, for each file of each task, and sets down what there was before the trace. */
 #define TRACE_OPEN_FILES(opts, name)							\
 static __always_inline int name##_body(owner_t o, struct file *file);			\
@@ -286,6 +292,62 @@ PROGRAM(section, "task", opts, "iter/task_file") int name(struct bpf_iter__task_
 	return 0;									\
 }											\
 BODY name##_body(owner_t o, struct file *file)
+=======
+/*
+ * A function of the kernel, written as a string. There are three ways to it, and no kernel and no grant has all: fentry
+ * and fexit (not where trampolines are refused, and at functions of modules for root alone), kprobe.multi (from 5.18, with
+ * fprobes; with fentry what a token covers) and kprobe. Each becomes a program, in one of three `sets`, a list of numbers in
+ * brackets; the body is written once. What another set does is done there by another function of another name.
+ *
+ * A body gets the function's arguments where it begins, and its result alone where it ends: only fexit has both. It is
+ * for functions that are called in process context; a body for the end is told nothing of the beginning, and finds by
+ * the thread what that one stored.
+ */
+#define SET_1(a, b, c) "set=" #a
+#define SET_2(a, b, c) "set=" #b
+#define SET_3(a, b, c) "set=" #c
+#define FUNCTION_SETS (1, 2, 3)
+
+#define FUNCTION_PROGRAM(opts, sec, name, body, type, call)				\
+PROGRAM(section, "current", opts, sec) int name(type *ctx)				\
+{											\
+	struct cbpf_owned o = {};							\
+											\
+	if (own_current(&o))								\
+		body call;								\
+	return 0;									\
+}											\
+_Pragma("GCC diagnostic pop")
+
+#define TRACE_FUNCTION(opts, sets, function, name, args...)				\
+static __always_inline int name##_body(owner_t o, void *ctx, ##args);			\
+FUNCTION_PROGRAM(opts " " SET_1 sets, "fentry/" function, name##_fentry, name##_body, unsigned long long,	\
+		 (o, ___bpf_ctx_cast(args)))						\
+FUNCTION_PROGRAM(opts " " SET_2 sets, "kprobe.multi/" function, name##_multi, name##_body, struct pt_regs,	\
+		 (o, ___bpf_kprobe_args(args)))						\
+FUNCTION_PROGRAM(opts " " SET_3 sets, "kprobe/" function, name##_kprobe, name##_body, struct pt_regs,	\
+		 (o, ___bpf_kprobe_args(args)))						\
+static __always_inline int name##_body(owner_t o, void *ctx, ##args)
+
+/* How many arguments a function has differs by kernel, and so the place of its result; the helper (5.17) knows it. */
+static __always_inline long function_result(void *ctx)
+{
+	__u64 ret = 0;
+
+	bpf_get_func_ret(ctx, &ret);
+	return ret;
+}
+
+#define TRACE_FUNCTION_END(opts, sets, function, name, ret)				\
+static __always_inline int name##_body(owner_t o, void *ctx, ret);			\
+FUNCTION_PROGRAM(opts " " SET_1 sets, "fexit/" function, name##_fexit, name##_body, unsigned long long,	\
+		 (o, ctx, (void *)function_result(ctx)))				\
+FUNCTION_PROGRAM(opts " " SET_2 sets, "kretprobe.multi/" function, name##_multi, name##_body, struct pt_regs,	\
+		 (o, ctx, (void *)PT_REGS_RC(ctx)))					\
+FUNCTION_PROGRAM(opts " " SET_3 sets, "kretprobe/" function, name##_kprobe, name##_body, struct pt_regs,	\
+		 (o, ctx, (void *)PT_REGS_RC(ctx)))					\
+static __always_inline int name##_body(owner_t o, void *ctx, ret)
+>>>>>>> w-b
 
 /* No owner exists. The proof is good for everything, and the engine loads it in scope `host` only. */
 #define TRACE_HOST(opts, sec, name, args...)					\

@@ -16,6 +16,9 @@ macro_rules! tools {
             drsnoop: stream,
             execsnoop: stream,
             exitsnoop: stream,
+            filetop: report,
+            fsdist: report,
+            fsslower: stream,
             gethostlatency: stream,
             hardirqs: report,
             mountsnoop: stream,
@@ -33,6 +36,7 @@ macro_rules! tools {
             tcpconnlat: stream,
             tcprtt: report,
             tcpsynbl: report,
+            vfsstat: report,
         }
     };
 }
@@ -46,7 +50,28 @@ macro_rules! table {
 tools!(table);
 
 /// `(alias, tool)`.
-pub static ALIASES: &[(&str, &str)] = &[];
+pub static ALIASES: &[(&str, &str)] = &[
+    ("bcachefsdist", "fsdist"),
+    ("bcachefsslower", "fsslower"),
+    ("btrfsdist", "fsdist"),
+    ("btrfsslower", "fsslower"),
+    ("ext4dist", "fsdist"),
+    ("ext4slower", "fsslower"),
+    ("f2fsdist", "fsdist"),
+    ("f2fsslower", "fsslower"),
+    ("fusedist", "fsdist"),
+    ("fuseslower", "fsslower"),
+    ("nfsdist", "fsdist"),
+    ("nfsslower", "fsslower"),
+    ("overlaydist", "fsdist"),
+    ("overlayslower", "fsslower"),
+    ("tmpfsdist", "fsdist"),
+    ("tmpfsslower", "fsslower"),
+    ("xfsdist", "fsdist"),
+    ("xfsslower", "fsslower"),
+    ("zfsdist", "fsdist"),
+    ("zfsslower", "fsslower"),
+];
 
 #[cfg(test)]
 mod tests {

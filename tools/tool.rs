@@ -28,10 +28,15 @@ pub trait Tool: Args {
         None
     }
 
+<<<<<<< HEAD
     /// For a tool that is both a [`Stream`] and a [`Report`]: do the options ask for the report?
     fn reports(&self) -> bool {
         false
     }
+=======
+    /// It was called by this name, its own or an alias.
+    fn called(&mut self, _name: &str) {}
+>>>>>>> w-b
 
     /// Turns the options into knobs and points to attach to. An error is the user's: exit status 2.
     fn plan(&self, shared: &Shared, plan: &mut Plan) -> Result<()>;
@@ -63,6 +68,10 @@ pub trait Report: Tool {
     /// A line above everything that says what is shown, where the numbers do not.
     fn heading(&self, _: &Context) -> Option<&'static str> {
         None
+    }
+    /// The columns, where every report is a row and the header stands once above them.
+    fn columns(&self) -> Vec<Column> {
+        Vec::new()
     }
     /// State between two reports.
     type State: Default;

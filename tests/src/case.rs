@@ -92,6 +92,11 @@ impl Report {
         fs::read_to_string(self.notes.join(pid.to_string())).with_context(|| format!("no note of {pid}"))
     }
 
+    /// Can functions of the kernel be traced here? All guests of the ladder can.
+    pub fn functions(&self) -> bool {
+        emulated() || Path::new("/sys/bus/event_source/devices/kprobe").exists()
+    }
+
     /// How many events, anybody's, the kernel says that it kept from the programs because they were busy.
     pub fn missed(&self) -> u64 {
         self.of("end").filter_map(|end| end["missed"].as_u64()).sum()

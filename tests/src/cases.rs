@@ -21,6 +21,9 @@ cases! {
     drsnoop,
     execsnoop,
     exitsnoop,
+    filetop,
+    fsdist,
+    fsslower,
     gethostlatency,
     hardirqs,
     mountsnoop,
@@ -38,4 +41,5 @@ cases! {
     tcpconnlat,
     tcprtt,
     tcpsynbl,
+    vfsstat,
 }
