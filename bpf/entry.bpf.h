@@ -17,12 +17,9 @@
  *	TRACE_INTERRUPTED(opts, section, name, args...)		the task that an interrupt or a sample interrupted
  *	TRACE_SAMPLE(opts, name)				the same at a perf event
  *	TRACE_CALL / TRACE_RETURN(opts, section, name, args...)	the current task, at a user function
-<<<<<<< HEAD
  *	TRACE_OPEN_FILES(opts, name)				once, at the start: a task that has a file open
-=======
  *	TRACE_FUNCTION(opts, (sets), function, name, args...)	the current task, where a function of the kernel begins
  *	TRACE_FUNCTION_END(opts, (sets), function, name, ret)	the same where it returns `ret`
->>>>>>> w-b
  *	TRACE_HOST(opts, section, name, args...)		no subject: loaded in scope `host` only
  *
  * `opts` is a string of words for the engine: "set=N[,M]" puts the program into alternative sets (a program without
@@ -46,6 +43,17 @@ static __always_inline void end_tracepoint(void)
 {
 	if (TRACEPOINTS_ARE_PREEMPTED)
 		raw_preempt_enable();
+}
+
+/* ... at a function of the kernel, ... */
+static __always_inline void begin_function(void *ctx)
+{
+	raw_preempt_disable();
+}
+
+static __always_inline void end_function(void)
+{
+	raw_preempt_enable();
 }
 
 /* ... and at a user function. */
@@ -277,11 +285,10 @@ BODY name##_body(owner_t o, struct pt_regs *ctx, ##args)
 #define TRACE_CALL(opts, sec, name, args...) USER_FUNCTION(___bpf_kprobe_args, opts, sec, name, ##args)
 #define TRACE_RETURN(opts, sec, name, args...) USER_FUNCTION(___bpf_kretprobe_args, opts, sec, name, ##args)
 
-<<<<<<< HEAD
 /* Runs when all others are attached, for each file of each task, and sets down what there was before the trace. */
 #define TRACE_OPEN_FILES(opts, name)							\
 static __always_inline int name##_body(owner_t o, struct file *file);			\
-PROGRAM(section, "task", opts, "iter/task_file") int name(struct bpf_iter__task_file *ctx)	\
+PROGRAM(section, "task", opts, "iter/task_file", name, struct bpf_iter__task_file, tracepoint)	\
 {											\
 	struct task_struct *task = ctx->task;						\
 	struct file *file = ctx->file;							\
@@ -289,10 +296,9 @@ PROGRAM(section, "task", opts, "iter/task_file") int name(struct bpf_iter__task_
 											\
 	if (task && file && own_task(task, &o))						\
 		name##_body(o, file);							\
-	return 0;									\
 }											\
 BODY name##_body(owner_t o, struct file *file)
-=======
+
 /*
  * A function of the kernel, written as a string. There are three ways to it, and no kernel and no grant has all: fentry
  * and fexit (not where trampolines are refused, and at functions of modules for root alone), kprobe.multi (from 5.18, with
@@ -309,13 +315,12 @@ BODY name##_body(owner_t o, struct file *file)
 #define FUNCTION_SETS (1, 2, 3)
 
 #define FUNCTION_PROGRAM(opts, sec, name, body, type, call)				\
-PROGRAM(section, "current", opts, sec) int name(type *ctx)				\
+PROGRAM(section, "current", opts, sec, name, type, function)				\
 {											\
 	struct cbpf_owned o = {};							\
 											\
 	if (own_current(&o))								\
 		body call;								\
-	return 0;									\
 }											\
 _Pragma("GCC diagnostic pop")
 
@@ -347,7 +352,6 @@ FUNCTION_PROGRAM(opts " " SET_2 sets, "kretprobe.multi/" function, name##_multi,
 FUNCTION_PROGRAM(opts " " SET_3 sets, "kretprobe/" function, name##_kprobe, name##_body, struct pt_regs,	\
 		 (o, ctx, (void *)PT_REGS_RC(ctx)))					\
 static __always_inline int name##_body(owner_t o, void *ctx, ret)
->>>>>>> w-b
 
 /* No owner exists. The proof is good for everything, and the engine loads it in scope `host` only. */
 #define TRACE_HOST(opts, sec, name, args...)					\

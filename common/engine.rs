@@ -351,18 +351,12 @@ fn load_set(
     set: u32,
     object: OpenObject,
 ) -> Result<Loaded> {
-<<<<<<< HEAD
     let (mut loaded, wanted) = load_programs(plan, owner, options, functions, programs, set, object)?;
-    // The family's own programs last: a process is forgotten after the tool has seen it end.
-    let (family, own): (Vec<&Program>, Vec<&Program>) = wanted.into_iter().partition(|p| p.subject == Subject::Family);
-=======
-    let (mut loaded, wanted) = load_programs(plan, owner, options, programs, set, object)?;
     // The family's own programs last: a process is forgotten after the tool has seen it end. Before them what looks at
     // the past, so that nothing falls between that and the trace.
     let (family, mut own): (Vec<&Program>, Vec<&Program>) =
         wanted.into_iter().partition(|p| p.subject == Subject::Family);
     own.sort_by_key(|p| p.section.starts_with("iter/"));
->>>>>>> w-a
     for program in own.into_iter().chain(family) {
         loaded.attach(plan, program).map_err(|e| {
             let why = complaint().unwrap_or_else(|| format!("{e:#}"));

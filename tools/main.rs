@@ -3,11 +3,8 @@
 #[macro_use]
 mod registry;
 mod command;
-<<<<<<< HEAD
 mod disks;
-=======
 mod fs;
->>>>>>> w-b
 mod hists;
 mod list;
 mod path;

@@ -28,15 +28,13 @@ pub trait Tool: Args {
         None
     }
 
-<<<<<<< HEAD
     /// For a tool that is both a [`Stream`] and a [`Report`]: do the options ask for the report?
     fn reports(&self) -> bool {
         false
     }
-=======
+
     /// It was called by this name, its own or an alias.
     fn called(&mut self, _name: &str) {}
->>>>>>> w-b
 
     /// Turns the options into knobs and points to attach to. An error is the user's: exit status 2.
     fn plan(&self, shared: &Shared, plan: &mut Plan) -> Result<()>;
