@@ -5,6 +5,8 @@ mod registry;
 mod command;
 mod disks;
 mod fs;
+#[cfg(test)]
+mod generated;
 mod hists;
 mod list;
 mod path;
@@ -38,7 +40,7 @@ fn main() -> ExitCode {
     let asked = args.get(1).and_then(|arg| arg.to_str()).and_then(find);
     let command = match asked {
         Some((name, entry)) => base().subcommand((entry.command)().name(name)),
-        None => TOOLS.iter().fold(base(), |c, e| c.subcommand((e.command)())).subcommand(list::command()),
+        None => whole(),
     };
     let matches = match command.try_get_matches_from(args) {
         Ok(matches) => matches,
@@ -81,6 +83,11 @@ fn base() -> Command {
         .subcommand_value_name("TOOL")
         .subcommand_help_heading("Tools")
         .disable_help_subcommand(true)
+}
+
+/// The command line with every tool.
+fn whole() -> Command {
+    TOOLS.iter().fold(base(), |c, e| c.subcommand((e.command)())).subcommand(list::command())
 }
 
 /// The tool of that name or alias.

@@ -92,6 +92,12 @@ pub struct Entry {
     pub about: &'static str,
     /// Its command line.
     pub command: fn() -> Command,
+    /// What a user must know besides: [`Tool::NOTES`].
+    #[cfg_attr(not(test), allow(dead_code))] // for the manual
+    pub notes: &'static str,
+    /// [`Tool::EXAMPLES`].
+    #[cfg_attr(not(test), allow(dead_code))]
+    pub examples: &'static [(&'static str, &'static str)],
     /// Runs it, under the name that was typed.
     pub run: fn(&'static str, &ArgMatches) -> Result<Status>,
 }
@@ -99,19 +105,40 @@ pub struct Entry {
 impl Entry {
     /// An entry for a [`Stream`].
     pub const fn stream<T: Stream>() -> Self {
-        Self { name: T::NAME, about: T::ABOUT, command: command::<T>, run: run::stream::<T> }
+        Self {
+            name: T::NAME,
+            about: T::ABOUT,
+            command: command::<T>,
+            notes: T::NOTES,
+            examples: T::EXAMPLES,
+            run: run::stream::<T>,
+        }
     }
 
     /// An entry for a [`Report`].
     pub const fn report<T: Report>() -> Self {
-        Self { name: T::NAME, about: T::ABOUT, command: command::<T>, run: run::report::<T> }
+        Self {
+            name: T::NAME,
+            about: T::ABOUT,
+            command: command::<T>,
+            notes: T::NOTES,
+            examples: T::EXAMPLES,
+            run: run::report::<T>,
+        }
     }
 }
 
 impl Entry {
     /// An entry for what is a [`Report`] with some options and a [`Stream`] with others.
     pub const fn either<T: Stream + Report>() -> Self {
-        Self { name: T::NAME, about: T::ABOUT, command: command::<T>, run: run::either::<T> }
+        Self {
+            name: T::NAME,
+            about: T::ABOUT,
+            command: command::<T>,
+            notes: T::NOTES,
+            examples: T::EXAMPLES,
+            run: run::either::<T>,
+        }
     }
 }
 
