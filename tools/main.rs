@@ -3,6 +3,7 @@
 #[macro_use]
 mod registry;
 mod command;
+mod doctor;
 mod hists;
 mod list;
 mod path;
@@ -35,7 +36,11 @@ fn main() -> ExitCode {
     let asked = args.get(1).and_then(|arg| arg.to_str()).and_then(find);
     let command = match asked {
         Some((name, entry)) => base().subcommand((entry.command)().name(name)),
-        None => TOOLS.iter().fold(base(), |c, e| c.subcommand((e.command)())).subcommand(list::command()),
+        None => TOOLS
+            .iter()
+            .fold(base(), |c, e| c.subcommand((e.command)()))
+            .subcommand(list::command())
+            .subcommand(doctor::command()),
     };
     let matches = match command.try_get_matches_from(args) {
         Ok(matches) => matches,
@@ -50,6 +55,7 @@ fn main() -> ExitCode {
     let Some((name, matches)) = matches.subcommand() else { return ExitCode::from(2) };
     match find(name) {
         Some((name, entry)) => run::exit(name, (entry.run)(name, matches)),
+        None if name == "doctor" => run::exit("doctor", doctor::run(matches)),
         None => run::exit("list", list::run(matches)),
     }
 }

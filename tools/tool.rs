@@ -78,18 +78,33 @@ pub struct Entry {
     pub command: fn() -> Command,
     /// Runs it, under the name that was typed.
     pub run: fn(&'static str, &ArgMatches) -> Result<Status>,
+    /// What it asks for without any option but the scope `host`, if so.
+    pub plan: fn(host: bool) -> Result<Plan>,
 }
 
 impl Entry {
     /// An entry for a [`Stream`].
     pub const fn stream<T: Stream>() -> Self {
-        Self { name: T::NAME, about: T::ABOUT, command: command::<T>, run: run::stream::<T> }
+        let plan = |host| plan::<T>(true, host);
+        Self { name: T::NAME, about: T::ABOUT, command: command::<T>, run: run::stream::<T>, plan }
     }
 
     /// An entry for a [`Report`].
     pub const fn report<T: Report>() -> Self {
-        Self { name: T::NAME, about: T::ABOUT, command: command::<T>, run: run::report::<T> }
+        let plan = |host| plan::<T>(false, host);
+        Self { name: T::NAME, about: T::ABOUT, command: command::<T>, run: run::report::<T>, plan }
     }
+}
+
+fn plan<T: Tool>(events: bool, host: bool) -> Result<Plan> {
+    let args = [T::NAME, "--scope", "host"];
+    let matches = command::<T>().try_get_matches_from(&args[..if host { 3 } else { 1 }])?;
+    let mut plan = Plan::new(T::NAME)?;
+    if events {
+        plan.events();
+    }
+    T::from_arg_matches(&matches)?.plan(&Shared::from(&matches)?, &mut plan)?;
+    Ok(plan)
 }
 
 fn command<T: Tool>() -> Command {
