@@ -37,6 +37,9 @@ _cbpf() {
             cbpf,cpudist)
                 cmd="cbpf__subcmd__cpudist"
                 ;;
+            cbpf,doctor)
+                cmd="cbpf__subcmd__doctor"
+                ;;
             cbpf,drsnoop)
                 cmd="cbpf__subcmd__drsnoop"
                 ;;
@@ -119,7 +122,7 @@ _cbpf() {
 
     case "${cmd}" in
         cbpf)
-            opts="-h -V --help --version bashreadline bindsnoop biolatency biopattern biosnoop bitesize cpudist drsnoop execsnoop exitsnoop filetop fsdist fsslower gethostlatency hardirqs mountsnoop offcputime oomkill opensnoop runqlat runqlen runqslower softirqs solisten statsnoop syscount tcpconnect tcpconnlat tcprtt tcpsynbl vfsstat list"
+            opts="-h -V --help --version bashreadline bindsnoop biolatency biopattern biosnoop bitesize cpudist drsnoop execsnoop exitsnoop filetop fsdist fsslower gethostlatency hardirqs mountsnoop offcputime oomkill opensnoop runqlat runqlen runqslower softirqs solisten statsnoop syscount tcpconnect tcpconnlat tcprtt tcpsynbl vfsstat list doctor"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -679,6 +682,20 @@ _cbpf() {
                     COMPREPLY=($(compgen -W "warn fail" -- "${cur}"))
                     return 0
                     ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cbpf__subcmd__doctor)
+            opts="-h -V --json --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;

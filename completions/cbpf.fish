@@ -58,6 +58,7 @@ complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "tcprtt" -d 'Summarize the
 complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "tcpsynbl" -d 'Show how full the queues of listening TCP sockets are, as a histogram for each bound'
 complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "vfsstat" -d 'Count reads, writes, opens and other operations on files, each second'
 complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "list" -d 'List the tools'
+complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "doctor" -d 'Say which grants there are here, what the kernel has, and how each tool would run'
 complete -c cbpf -n "__fish_cbpf_using_subcommand bashreadline" -s s -l shared -d 'The library that bash has readline from, or a shell with another name [default: /bin/bash, or the libreadline.so that it is linked with]' -r -F
 complete -c cbpf -n "__fish_cbpf_using_subcommand bashreadline" -l scope -d 'Whose events: `user` (your own), `container` (all of this container, for its root), `host` (for root of the host)' -r
 complete -c cbpf -n "__fish_cbpf_using_subcommand bashreadline" -s p -l pid -d 'Only these processes (up to 32, comma separated)' -r
@@ -774,3 +775,6 @@ complete -c cbpf -n "__fish_cbpf_using_subcommand vfsstat" -s h -l help -d 'Prin
 complete -c cbpf -n "__fish_cbpf_using_subcommand vfsstat" -s V -l version -d 'Print version'
 complete -c cbpf -n "__fish_cbpf_using_subcommand list" -s h -l help -d 'Print help'
 complete -c cbpf -n "__fish_cbpf_using_subcommand list" -s V -l version -d 'Print version'
+complete -c cbpf -n "__fish_cbpf_using_subcommand doctor" -l json -d 'One JSON object'
+complete -c cbpf -n "__fish_cbpf_using_subcommand doctor" -s h -l help -d 'Print help'
+complete -c cbpf -n "__fish_cbpf_using_subcommand doctor" -s V -l version -d 'Print version'

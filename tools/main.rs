@@ -4,6 +4,7 @@
 mod registry;
 mod command;
 mod disks;
+mod doctor;
 mod fs;
 #[cfg(test)]
 mod generated;
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
     let Some((name, matches)) = matches.subcommand() else { return ExitCode::from(2) };
     match find(name) {
         Some((name, entry)) => run::exit(name, (entry.run)(name, matches)),
+        None if name == "doctor" => run::exit("doctor", doctor::run(matches)),
         None => run::exit("list", list::run(matches)),
     }
 }
@@ -87,7 +89,11 @@ fn base() -> Command {
 
 /// The command line with every tool.
 fn whole() -> Command {
-    TOOLS.iter().fold(base(), |c, e| c.subcommand((e.command)())).subcommand(list::command())
+    TOOLS
+        .iter()
+        .fold(base(), |c, e| c.subcommand((e.command)()))
+        .subcommand(list::command())
+        .subcommand(doctor::command())
 }
 
 /// The tool of that name or alias.

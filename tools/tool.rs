@@ -99,47 +99,53 @@ pub struct Entry {
     #[cfg_attr(not(test), allow(dead_code))]
     pub examples: &'static [(&'static str, &'static str)],
     /// Runs it, under the name that was typed.
-    pub run: fn(&'static str, &ArgMatches) -> Result<Status>,
+    pub run: Run,
+    /// What it asks for without any option but the scope `host`, if so.
+    pub plan: PlanOf,
 }
 
+/// How an entry's tool is run, and what it plans.
+type Run = fn(&'static str, &ArgMatches) -> Result<Status>;
+type PlanOf = fn(bool) -> Result<Plan>;
+
 impl Entry {
-    /// An entry for a [`Stream`].
-    pub const fn stream<T: Stream>() -> Self {
+    const fn of<T: Tool>(run: Run, plan: PlanOf) -> Self {
         Self {
             name: T::NAME,
             about: T::ABOUT,
             command: command::<T>,
             notes: T::NOTES,
             examples: T::EXAMPLES,
-            run: run::stream::<T>,
+            run,
+            plan,
         }
+    }
+
+    /// An entry for a [`Stream`].
+    pub const fn stream<T: Stream>() -> Self {
+        Self::of::<T>(run::stream::<T>, |host| plan::<T>(true, host))
     }
 
     /// An entry for a [`Report`].
     pub const fn report<T: Report>() -> Self {
-        Self {
-            name: T::NAME,
-            about: T::ABOUT,
-            command: command::<T>,
-            notes: T::NOTES,
-            examples: T::EXAMPLES,
-            run: run::report::<T>,
-        }
+        Self::of::<T>(run::report::<T>, |host| plan::<T>(false, host))
+    }
+
+    /// An entry for what is a [`Report`] with some options and a [`Stream`] with others.
+    pub const fn either<T: Stream + Report>() -> Self {
+        Self::of::<T>(run::either::<T>, |host| plan::<T>(true, host))
     }
 }
 
-impl Entry {
-    /// An entry for what is a [`Report`] with some options and a [`Stream`] with others.
-    pub const fn either<T: Stream + Report>() -> Self {
-        Self {
-            name: T::NAME,
-            about: T::ABOUT,
-            command: command::<T>,
-            notes: T::NOTES,
-            examples: T::EXAMPLES,
-            run: run::either::<T>,
-        }
+fn plan<T: Tool>(events: bool, host: bool) -> Result<Plan> {
+    let args = [T::NAME, "--scope", "host"];
+    let matches = command::<T>().try_get_matches_from(&args[..if host { 3 } else { 1 }])?;
+    let mut plan = Plan::new(T::NAME)?;
+    if events {
+        plan.events();
     }
+    T::from_arg_matches(&matches)?.plan(&Shared::from(&matches)?, &mut plan)?;
+    Ok(plan)
 }
 
 fn command<T: Tool>() -> Command {
