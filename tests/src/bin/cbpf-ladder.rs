@@ -20,7 +20,7 @@ use ladder::{Image, Kernel, RUNGS, Rung, boot, fetch};
 const MODULES: &[&str] = &["virtio_pci", "virtio_blk", "loop", "overlay", "null_blk nr_devices=1", "ipv6"];
 
 /// A whole suite in one guest, under emulation.
-const TIMEOUT: Duration = Duration::from_secs(15 * 60);
+const TIMEOUT: Duration = Duration::from_secs(40 * 60);
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
