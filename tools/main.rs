@@ -4,6 +4,7 @@
 mod registry;
 mod command;
 mod disks;
+mod fs;
 mod hists;
 mod list;
 mod path;

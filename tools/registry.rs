@@ -15,11 +15,17 @@ macro_rules! tools {
             bitesize: report,
             cpudist: report,
             cpufreq: report,
+            drsnoop: stream,
             execsnoop: stream,
             exitsnoop: stream,
+            filetop: report,
+            fsdist: report,
+            fsslower: stream,
             gethostlatency: stream,
             hardirqs: report,
+            mountsnoop: stream,
             offcputime: report,
+            oomkill: stream,
             opensnoop: stream,
             runqlat: report,
             runqlen: report,
@@ -32,6 +38,7 @@ macro_rules! tools {
             tcpconnlat: stream,
             tcprtt: report,
             tcpsynbl: report,
+            vfsstat: report,
         }
     };
 }
@@ -45,7 +52,28 @@ macro_rules! table {
 tools!(table);
 
 /// `(alias, tool)`.
-pub static ALIASES: &[(&str, &str)] = &[];
+pub static ALIASES: &[(&str, &str)] = &[
+    ("bcachefsdist", "fsdist"),
+    ("bcachefsslower", "fsslower"),
+    ("btrfsdist", "fsdist"),
+    ("btrfsslower", "fsslower"),
+    ("ext4dist", "fsdist"),
+    ("ext4slower", "fsslower"),
+    ("f2fsdist", "fsdist"),
+    ("f2fsslower", "fsslower"),
+    ("fusedist", "fsdist"),
+    ("fuseslower", "fsslower"),
+    ("nfsdist", "fsdist"),
+    ("nfsslower", "fsslower"),
+    ("overlaydist", "fsdist"),
+    ("overlayslower", "fsslower"),
+    ("tmpfsdist", "fsdist"),
+    ("tmpfsslower", "fsslower"),
+    ("xfsdist", "fsdist"),
+    ("xfsslower", "fsslower"),
+    ("zfsdist", "fsdist"),
+    ("zfsslower", "fsslower"),
+];
 
 #[cfg(test)]
 mod tests {

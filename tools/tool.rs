@@ -33,6 +33,9 @@ pub trait Tool: Args {
         false
     }
 
+    /// It was called by this name, its own or an alias.
+    fn called(&mut self, _name: &str) {}
+
     /// Turns the options into knobs and points to attach to. An error is the user's: exit status 2.
     fn plan(&self, shared: &Shared, plan: &mut Plan) -> Result<()>;
 }
@@ -43,6 +46,10 @@ pub trait Stream: Tool {
     type Event: Plain + Default + Copy;
     /// The columns of a row, with those that the options hide.
     fn columns(&self) -> Vec<Column>;
+    /// Is the text of a row a block of lines, one for each column?
+    fn blocks(&self) -> bool {
+        false
+    }
     /// Is this event wanted? For what no program can test, such as a string of any length: an event that is not counts
     /// as one that never matched. The programs' own filters come first, and they are cheaper.
     fn keep(&self, _event: &Self::Event, _tail: &[u8]) -> bool {
@@ -59,6 +66,10 @@ pub trait Report: Tool {
     /// A line above everything that says what is shown, where the numbers do not.
     fn heading(&self, _: &Context) -> Option<&'static str> {
         None
+    }
+    /// The columns, where every report is a row and the header stands once above them.
+    fn columns(&self) -> Vec<Column> {
+        Vec::new()
     }
     /// State between two reports.
     type State: Default;
