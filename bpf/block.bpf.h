@@ -15,11 +15,20 @@
 /* Note also when a request entered an I/O scheduler, and count the time in it. */
 const volatile bool from_insert;
 
+/* Note also where an I/O came from: for tools with BIO_STACK. */
+const volatile bool with_stacks;
+
 /* A disk as disk_dev() numbers it, 0: all. */
 const volatile __u32 only_disk;
 
+/* A tool that wants to know where an I/O came from defines this before it includes this header: the id of a stack. */
+#ifndef BIO_STACK
+#define BIO_STACK(o, ctx) 0
+#endif
+
 struct bio_owner {
 	struct cbpf_subject who;
+	__s64 stack;			/* of the kernel, where it was submitted; or minus an errno */
 };
 
 /* A request under way. */
@@ -27,7 +36,7 @@ struct block_io {
 	struct cbpf_subject who;	/* who.ts: when it was inserted, or else issued first, ns */
 	__u64 issued;			/* when it was issued first, ns; 0: not yet */
 	__u32 bytes;			/* its size then */
-	__u32 pad;
+	__s32 stack;			/* of its first bio */
 };
 
 /* By address. LRU: a bio that another one is put in front of never begins a request, so its owner stays behind here. */
@@ -87,6 +96,7 @@ TRACE_CURRENT_ELSE("", "tp_btf/block_bio_queue", own_bio, bios, QUEUED_BIO(ctx))
 	/* An empty flush begins no request of its own. */
 	if (bio->bi_opf & REQ_PREFLUSH && !bio->bi_iter.bi_size)
 		return 0;
+	value.stack = BIO_STACK(o, ctx);
 	record(o, &bios, bio, &value);
 	return KEEP;
 }
@@ -94,8 +104,9 @@ TRACE_CURRENT_ELSE("", "tp_btf/block_bio_queue", own_bio, bios, QUEUED_BIO(ctx))
 /* The new bio is the first part of one that was queued, and was not queued itself. bio_chain() has tied it to that. */
 TRACE_KEYED_ELSE("", "tp_btf/block_split", own_split, bios, SPLIT_BIO(ctx)->bi_private, (false), bios, SPLIT_BIO(ctx))
 {
-	struct bio_owner value = {};
+	struct bio_owner value = {}, *whole = at;
 
+	value.stack = whole->stack;
 	record(o, &bios, SPLIT_BIO(ctx), &value);
 	return KEEP;
 }
@@ -153,6 +164,15 @@ static __always_inline struct bio *first_bio(struct request *rq)
 #define TRACE_REQUEST(opts, sec, name, rq)						\
 	TRACE_MOVED(opts, sec, name, bios, first_bio(rq), requests, rq, (rq)->start_time_ns, nameless_of_scope(rq))
 
+/* -EFAULT, as where there is no stack, for what no task has submitted. */
+static __always_inline __s32 bio_stack(owner_t o, struct bio *bio)
+{
+	__u64 key = (__u64)bio;
+	struct bio_owner *by = with_stacks ? map_get(o, &bios, &key) : 0;
+
+	return by ? by->stack : -14;
+}
+
 static __always_inline void io_begins(owner_t o, struct block_io *before, struct request *rq, bool issued)
 {
 	struct block_io value = {};
@@ -166,8 +186,12 @@ static __always_inline void io_begins(owner_t o, struct block_io *before, struct
 	value.issued = before && before->issued ? before->issued : issued ? now : 0;
 	value.bytes = rq->__data_len;
 	barrier_var(value.bytes);	/* or the compiler makes one load of two, at a pointer of either kind */
-	if (before && before->issued)
+	if (before && before->issued) {
 		value.bytes = before->bytes;
+		value.stack = before->stack;
+	} else {
+		value.stack = bio_stack(o, first_bio(rq));
+	}
 	map_put(o, &requests, &key, &value);
 }
 

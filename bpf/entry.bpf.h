@@ -18,6 +18,7 @@
  *	TRACE_SAMPLE(opts, name)				the same at a perf event
  *	TRACE_CALL / TRACE_RETURN(opts, section, name, args...)	the current task, at a user function
  *	TRACE_OPEN_FILES(opts, name)				once, at the start: a task that has a file open
+ *	NOTE_OF_CPU(opts, section, name, map, (cpu), (value), args...)	nobody: a number about a CPU is set down
  *	TRACE_FUNCTION(opts, (sets), function, name, args...)	the current task, where a function of the kernel begins
  *	TRACE_FUNCTION_END(opts, (sets), function, name, ret)	the same where it returns `ret`
  *	TRACE_HOST(opts, section, name, args...)		no subject: loaded in scope `host` only
@@ -298,6 +299,22 @@ PROGRAM(section, "task", opts, "iter/task_file", name, struct bpf_iter__task_fil
 		name##_body(o, file);							\
 }											\
 BODY name##_body(owner_t o, struct file *file)
+
+/*
+ * What a tracepoint says of a CPU and not of any task, its frequency say: that number stands in `map` from then on. There
+ * is no body, so nothing else can be done with it; who reads it there has a proof.
+ */
+#define NOTE_OF_CPU(opts, sec, name, map, cpu_expr, value_expr, args...)			\
+static __always_inline __u32 name##_cpu(unsigned long long *ctx, ##args) { return cpu_expr; }	\
+static __always_inline __u64 name##_value(unsigned long long *ctx, ##args) { return value_expr; }	\
+PROGRAM(section, "keyed", opts, sec, name, unsigned long long, tracepoint)		\
+{											\
+	__u32 cpu = name##_cpu(___bpf_ctx_cast(args));					\
+	__u64 value = name##_value(___bpf_ctx_cast(args));				\
+											\
+	raw_put(&map, &cpu, &value, BPF_ANY);						\
+}											\
+_Pragma("GCC diagnostic pop")
 
 /*
  * A function of the kernel, written as a string. There are three ways to it, and no kernel and no grant has all: fentry
