@@ -4,13 +4,15 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 
 BUILD_PACKAGES = gcc make pkg-config clang-19 libelf-dev zlib1g-dev
-TEST_PACKAGES = qemu-system-x86 kmod xz-utils zstd debian-archive-keyring libc-bin util-linux git
+TEST_PACKAGES = qemu-system-x86 e2fsprogs kmod xz-utils zstd debian-archive-keyring libc-bin util-linux git \
+	podman runc uidmap busybox-static
 LINT_PACKAGES = clang-format-19
 
 .PHONY: help
 help:
 	@echo "make demo         build, and see opensnoop show one user's files and not another's (as root)"
 	@echo "make build        build target/release/cbpf"
+	@echo "make static       build target/$(TARGET)/release/cbpf, one file that runs in an empty container"
 	@echo "make test         all tests: units, this kernel, the kernel ladder (as root)"
 	@echo "make test-vm      the kernel ladder only; RUNG=6.1 for one kernel"
 	@echo "make bench        opensnoop beside that of libbpf-tools (as root)"
@@ -34,6 +36,15 @@ endef
 build:
 	$(call need,$(BUILD_PACKAGES))
 	cargo build --release
+
+# With glibc inside: there is no static libelf for musl. The libraries are where the C compiler finds them.
+TARGET = $(shell uname -m)-unknown-linux-gnu
+.PHONY: static
+static:
+	$(call need,$(BUILD_PACKAGES))
+	LIBBPF_SYS_LIBRARY_PATH=$$(dirname "$$(realpath "$$(gcc -print-file-name=libelf.a)")") \
+	RUSTFLAGS="-C target-feature=+crt-static" \
+	cargo build --release -p cbpf --features static --target $(TARGET)
 
 .PHONY: demo
 demo: build

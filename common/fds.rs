@@ -14,7 +14,13 @@ pub fn send(socket: &impl AsRawFd, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> Resu
     let raw: Vec<RawFd> = fds.iter().map(AsRawFd::as_raw_fd).collect();
     let rights = [ControlMessage::ScmRights(&raw)];
     let control = if raw.is_empty() { &[][..] } else { &rights[..] };
-    sendmsg::<()>(socket.as_raw_fd(), &[IoSlice::new(bytes)], control, MsgFlags::MSG_NOSIGNAL, None)
+    loop {
+        match sendmsg::<()>(socket.as_raw_fd(), &[IoSlice::new(bytes)], control, MsgFlags::MSG_NOSIGNAL, None) {
+            // Ctrl-C, say: the kernel does not restart calls on a socket with a timeout.
+            Err(Errno::EINTR) => {}
+            done => return done,
+        }
+    }
 }
 
 /// What came.
@@ -34,7 +40,12 @@ pub fn receive(socket: &impl AsRawFd, buffer: &mut [u8], flags: MsgFlags) -> Res
     let mut control = nix::cmsg_space!([RawFd; MOST], UnixCredentials);
     let mut slices = [IoSliceMut::new(buffer)];
     let flags = flags | MsgFlags::MSG_CMSG_CLOEXEC;
-    let message = recvmsg::<()>(socket.as_raw_fd(), &mut slices, Some(&mut control), flags)?;
+    let message = loop {
+        match recvmsg::<()>(socket.as_raw_fd(), &mut slices, Some(&mut control), flags) {
+            Err(Errno::EINTR) => {}
+            other => break other?,
+        }
+    };
     let cut = message.flags.intersects(MsgFlags::MSG_CTRUNC | MsgFlags::MSG_TRUNC);
     let mut received = Received { bytes: message.bytes, ..Default::default() };
     for item in message.cmsgs()? {

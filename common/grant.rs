@@ -89,12 +89,24 @@ const CAP_SYS_ADMIN: u32 = 21;
 const CAP_PERFMON: u32 = 38;
 pub(crate) const CAP_BPF: u32 = 39;
 
-/// The effective capabilities of this process, a bit for each.
-fn capabilities() -> Result<u64> {
-    let status = fs::read_to_string("/proc/self/status").context("cannot read /proc/self/status")?;
-    let caps =
-        status.lines().find_map(|line| line.strip_prefix("CapEff:")).context("/proc/self/status has no CapEff")?;
-    u64::from_str_radix(caps.trim(), 16).context("/proc/self/status: CapEff")
+/// What `/proc/self/status` says of this process's powers.
+#[derive(Clone, Copy, Debug)]
+pub struct Status {
+    /// The effective capabilities, a bit for each.
+    pub caps: u64,
+    /// Is it under a seccomp profile?
+    pub seccomp: bool,
+}
+
+impl Status {
+    /// As it is now.
+    pub fn read() -> Result<Self> {
+        let text = fs::read_to_string("/proc/self/status").context("cannot read /proc/self/status")?;
+        let line = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':')).map(str::trim);
+        let caps = line("CapEff").context("/proc/self/status has no CapEff")?;
+        let caps = u64::from_str_radix(caps, 16).context("/proc/self/status: CapEff")?;
+        Ok(Self { caps, seccomp: line("Seccomp").is_some_and(|mode| mode != "0") })
+    }
 }
 
 /// Finds a grant, and the ownership record for the scope asked for.
@@ -112,7 +124,19 @@ pub fn negotiate(request: &Request) -> Result<Grant> {
             Err(e) => missing.push(e.downcast::<Missing>()?),
         }
     }
+    // Nobody waits for anything any more: now every link is looked at.
+    if request.only.is_none()
+        && let Some(first) = missing.first_mut()
+        && let Err(e) = find_token(request, true)
+    {
+        *first = e.downcast::<Missing>()?;
+    }
     Err(NoGrant(missing).into())
+}
+
+fn find_token(request: &Request, thorough: bool) -> Result<Token> {
+    let init_userns = owner::in_init_userns()?;
+    Ok(token::find(request.token.as_deref(), init_userns, &Status::read()?, thorough)?)
 }
 
 /// A kind of grant. An error is [`Missing`], or something that no other kind would mend.
@@ -123,7 +147,7 @@ const GRANTS: &[(&str, Ask)] = &[("token", token), ("daemon", daemon), ("strict"
 
 /// The token grant: the host delegated bpf() to this user namespace.
 fn token(request: &Request) -> Result<Grant> {
-    let token = token::find(request.token.as_deref(), owner::in_init_userns()?, capabilities()?)?;
+    let token = find_token(request, request.only.is_some())?;
     let viewer = Viewer::current(Some(&token)).map_err(|e| Missing {
         grant: "token",
         why: format!("{} gives a token, but the kernel refuses its use ({e:#})", token::display(&token)),
@@ -149,8 +173,8 @@ fn daemon(request: &Request) -> Result<Grant> {
 
 /// The strict grant, which needs nobody: this process's own capabilities.
 fn strict(request: &Request) -> Result<Grant> {
-    let caps = capabilities()?;
-    let has = |cap: u32| caps & (1 << cap) != 0 || caps & (1 << CAP_SYS_ADMIN) != 0;
+    let status = Status::read()?;
+    let has = |cap: u32| status.caps & (1 << cap) != 0 || status.caps & (1 << CAP_SYS_ADMIN) != 0;
     let lacks: Vec<&str> = [(CAP_BPF, "CAP_BPF"), (CAP_PERFMON, "CAP_PERFMON")]
         .iter()
         .filter(|(c, _)| !has(*c))
@@ -164,10 +188,18 @@ fn strict(request: &Request) -> Result<Grant> {
         )
         .into());
     }
+    if !owner::in_init_userns()? {
+        let why =
+            "this is a container with a user namespace of its own, outside of which its capabilities do not count";
+        return Err(missing(why.into(), "none here; a token or the daemon do the same").into());
+    }
+    if let Some(why) = token::refused_by_seccomp(&status) {
+        return Err(missing(why, "start the container with a profile that lets bpf through, or use the daemon").into());
+    }
     let viewer = Viewer::current(None).map_err(|e| {
         missing(
             format!("bpf() is refused although the capabilities are there ({e:#})"),
-            "capabilities count only in the initial user namespace, and a seccomp profile must let bpf() through",
+            "see what a security module (AppArmor, SELinux) logs, or use the daemon",
         )
     })?;
     give("strict", request, Scope::User, viewer, None)

@@ -15,7 +15,7 @@ use anyhow::{Context as _, Result};
 use libbpf_sys as sys;
 use nix::errno::Errno;
 
-use crate::grant::Missing;
+use crate::grant::{Missing, Status};
 use crate::owner::unescape_mount;
 
 /// A token that can be made.
@@ -106,11 +106,12 @@ unsafe extern "C" fn cmd_name(cmd: u32) -> *const std::ffi::c_char {
     }
 }
 
-/// Finds a token for the caller.
+/// Finds a token for the caller. Where no bpffs carries a delegation nothing else is looked at, because that is so in
+/// most containers and their next grant should not wait: `thorough` says why in every case.
 ///
 /// # Errors
 /// The one link that is missing.
-pub fn find(path: Option<&Path>, init_userns: bool, caps: u64) -> Result<Token, Missing> {
+pub fn find(path: Option<&Path>, init_userns: bool, status: &Status, thorough: bool) -> Result<Token, Missing> {
     let missing = |why: String, mend: &str| Missing { grant: "token", why, mend: mend.into() };
     if init_userns {
         return Err(missing(
@@ -118,32 +119,33 @@ pub fn find(path: Option<&Path>, init_userns: bool, caps: u64) -> Result<Token, 
             "none here; capabilities or the daemon do the same",
         ));
     }
-    // A command that does not exist tells whether bpf() can be called at all.
-    match bpf_errno() {
-        Errno::EPERM | Errno::ENOSYS => {
-            return Err(missing(
-                "the bpf() system call is refused by a seccomp profile".into(),
-                "start the container with a profile that lets bpf through, or use the daemon, whose clients need none",
-            ));
-        }
-        _ => {}
+    let named = path.map(Path::to_owned).or_else(from_environment);
+    let candidates = named.map_or_else(delegations, |path| vec![path]);
+    let delegate = "on the host: cbpfd delegate --pid PID (a process of this container)";
+    let nothing = || missing("no bpffs with a delegation is mounted here".into(), delegate);
+    if candidates.is_empty() && !thorough {
+        return Err(nothing());
     }
-    if let Err(Errno::EINVAL) = create(-1) {
+    if !kernel_has_tokens() {
         return Err(missing(
             "this kernel has no BPF tokens; they came with Linux 6.9".into(),
             "a newer kernel, or the daemon",
         ));
     }
-    if caps & (1 << crate::grant::CAP_BPF) == 0 {
+    if let Some(why) = refused_by_seccomp(status) {
+        let mend =
+            "start the container with a profile that lets bpf through, or use the daemon, whose clients need none";
+        return Err(missing(why, mend));
+    }
+    if status.caps & (1 << crate::grant::CAP_BPF) == 0 {
         return Err(missing(
             "this process has no CAP_BPF in its user namespace".into(),
             "run as root of the container with CAP_BPF and CAP_PERFMON (--cap-add BPF,PERFMON)",
         ));
     }
-    let candidates = match path {
-        Some(path) => vec![path.to_owned()],
-        None => candidates(),
-    };
+    if candidates.is_empty() {
+        return Err(nothing());
+    }
     let mut whys = Vec::new();
     for path in candidates {
         match try_path(&path) {
@@ -151,21 +153,24 @@ pub fn find(path: Option<&Path>, init_userns: bool, caps: u64) -> Result<Token, 
             Err(why) => whys.push(format!("{}: {why:#}", path.display())),
         }
     }
-    Err(missing(
-        if whys.is_empty() { "no bpffs is mounted".into() } else { whys.join("; ") },
-        "on the host: cbpfd delegate --pid PID (a process of this container)",
-    ))
+    Err(missing(whys.join("; "), delegate))
 }
 
-/// `CBPF_TOKEN_PATH`, the usual place, then every bpffs that carries a delegation.
-fn candidates() -> Vec<PathBuf> {
-    if let Some(path) = std::env::var_os("CBPF_TOKEN_PATH").filter(|p| !p.is_empty()) {
-        return vec![path.into()];
-    }
-    let mut paths: Vec<PathBuf> = vec!["/sys/fs/bpf".into()];
+fn from_environment() -> Option<PathBuf> {
+    std::env::var_os("CBPF_TOKEN_PATH").filter(|path| !path.is_empty()).map(Into::into)
+}
+
+/// Every bpffs that carries a delegation, the usual place first.
+fn delegations() -> Vec<PathBuf> {
     let mounts = fs::read("/proc/self/mountinfo").unwrap_or_default();
-    for line in mounts.split(|b| *b == b'\n') {
-        let line = String::from_utf8_lossy(line);
+    let mut paths = delegations_in(&String::from_utf8_lossy(&mounts));
+    paths.sort_by_key(|path| path.as_path() != Path::new("/sys/fs/bpf"));
+    paths
+}
+
+fn delegations_in(mounts: &str) -> Vec<PathBuf> {
+    let mut paths = Vec::new();
+    for line in mounts.lines() {
         let Some((mount, fs)) = line.split_once(" - ") else { continue };
         if let (true, true, Some(point)) = (fs.starts_with("bpf "), fs.contains("delegate_"), mount.split(' ').nth(4)) {
             let point = unescape_mount(point);
@@ -175,6 +180,18 @@ fn candidates() -> Vec<PathBuf> {
         }
     }
     paths
+}
+
+/// Asks the kernel's types, which tell it without a bpf() call; where they are hidden the rest will tell.
+pub fn kernel_has_tokens() -> bool {
+    let name = b"\0BPF_TOKEN_CREATE\0";
+    fs::read("/sys/kernel/btf/vmlinux").map_or(true, |btf| memmem(&btf, name))
+}
+
+/// Are the bytes `what` somewhere in `all`?
+fn memmem(all: &[u8], what: &[u8]) -> bool {
+    // SAFETY: both are as long as is said.
+    !unsafe { libc::memmem(all.as_ptr().cast(), all.len(), what.as_ptr().cast(), what.len()) }.is_null()
 }
 
 fn try_path(path: &Path) -> Result<Token> {
@@ -201,11 +218,40 @@ pub fn create(dir: i32) -> Result<OwnedFd, Errno> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// What bpf() answers to a command that no kernel has.
-fn bpf_errno() -> Errno {
-    // SAFETY: no such command, so no attributes are read.
-    unsafe { libc::syscall(libc::SYS_bpf, -1, std::ptr::null::<u8>(), 0) };
-    Errno::last()
+/// Does a seccomp profile keep this process from calling bpf()? In words, if so.
+pub fn refused_by_seccomp(status: &Status) -> Option<String> {
+    if !status.seccomp {
+        return None;
+    }
+    match try_bpf() {
+        Ok(Errno::EPERM | Errno::ENOSYS | Errno::EACCES) => {
+            Some("the bpf() system call is refused by a seccomp profile".into())
+        }
+        Ok(_) => None,
+        Err(()) => Some("a seccomp profile kills who calls bpf()".into()),
+    }
+}
+
+/// What bpf() answers to a command that no kernel has, asked by a child: it may be fatal to ask.
+fn try_bpf() -> Result<Errno, ()> {
+    // SAFETY: the child makes system calls only.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        // SAFETY: no such command, so no attributes are read; and no core file of a death that is expected.
+        unsafe {
+            libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0);
+            libc::syscall(libc::SYS_bpf, -1, std::ptr::null::<u8>(), 0);
+            libc::_exit(Errno::last_raw() & 0xff)
+        }
+    }
+    let mut status = 0;
+    // SAFETY: the child that was just made.
+    while unsafe { libc::waitpid(child, &raw mut status, 0) } < 0 {
+        if Errno::last() != Errno::EINTR {
+            return Ok(Errno::EPERM);
+        }
+    }
+    if libc::WIFEXITED(status) { Ok(Errno::from_raw(libc::WEXITSTATUS(status))) } else { Err(()) }
 }
 
 /// A token's masks, from its fdinfo.
@@ -247,6 +293,20 @@ mod tests {
         assert_eq!(masks, Some(Masks { cmds: 0x40021, maps: u64::MAX, progs: 0, attachs: 3 }));
         assert_eq!(parse_masks("allowed_cmds:\t40021\n"), None);
         assert_eq!(parse_masks(""), None);
+    }
+
+    #[test]
+    fn only_mounts_that_delegate_are_found() {
+        let text = "30 20 0:27 / /sys/fs/bpf rw,nosuid shared:9 - bpf bpf rw,mode=700\n\
+                    31 20 0:28 / /run/b\\040f rw - bpf none rw,delegate_cmds=map_create\n\
+                    32 20 0:29 / /run/x rw - tmpfs none rw,delegate_cmds=any\n";
+        assert_eq!(delegations_in(text), [PathBuf::from("/run/b f")]);
+    }
+
+    #[test]
+    fn a_call_that_is_allowed_is_tried_and_survived() {
+        assert_eq!(try_bpf(), Ok(Errno::EINVAL));
+        assert_eq!(refused_by_seccomp(&Status { caps: 0, seccomp: true }), None);
     }
 
     #[test]

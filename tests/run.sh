@@ -36,6 +36,7 @@ EOF
 
 step "format" cargo fmt --all --check
 step "build, as users do" cargo build --release
+step "static build" make -s static
 step "lints" cargo clippy -q --workspace --all-targets -- -D warnings
 step "units" cargo test -q --workspace --no-fail-fast
 step "build of the tests" cargo build -q -p cbpf-tests

@@ -3,11 +3,13 @@
 #[macro_use]
 mod registry;
 mod command;
+mod disks;
 mod fs;
 mod hists;
 mod list;
 mod path;
 mod run;
+mod sock;
 mod tool;
 
 macro_rules! modules {

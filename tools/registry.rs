@@ -6,12 +6,19 @@ use crate::tool::Entry;
 macro_rules! tools {
     ($then:ident) => {
         $then! {
+            bashreadline: stream,
+            bindsnoop: stream,
             biolatency: report,
+            biopattern: report,
+            biosnoop: stream,
+            bitesize: report,
+            cpudist: report,
             drsnoop: stream,
             execsnoop: stream,
             filetop: report,
             fsdist: report,
             fsslower: stream,
+            exitsnoop: stream,
             gethostlatency: stream,
             hardirqs: report,
             mountsnoop: stream,
@@ -20,7 +27,12 @@ macro_rules! tools {
             opensnoop: stream,
             runqlat: report,
             runqlen: report,
+            runqslower: stream,
+            softirqs: report,
+            solisten: stream,
+            statsnoop: stream,
             syscount: report,
+            tcpconnect: either,
             tcpconnlat: stream,
             vfsstat: report,
         }

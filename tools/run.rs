@@ -166,6 +166,11 @@ pub fn report<T: Report>(name: &'static str, matches: &ArgMatches) -> Result<Sta
     trace.finish(result, Seen { shown, unwanted: 0 })
 }
 
+/// Runs a tool that does the one or the other.
+pub fn either<T: Stream + Report>(name: &'static str, matches: &ArgMatches) -> Result<Status> {
+    if T::from_arg_matches(matches)?.reports() { report::<T>(name, matches) } else { stream::<T>(name, matches) }
+}
+
 /// What became of the events that arrived.
 #[derive(Clone, Copy, Default)]
 struct Seen {

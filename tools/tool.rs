@@ -31,6 +31,11 @@ pub trait Tool: Args {
     /// It was called by this name, its own or an alias.
     fn called(&mut self, _name: &str) {}
 
+    /// For a tool that is both a [`Stream`] and a [`Report`]: do the options ask for the report?
+    fn reports(&self) -> bool {
+        false
+    }
+
     /// Turns the options into knobs and points to attach to. An error is the user's: exit status 2.
     fn plan(&self, shared: &Shared, plan: &mut Plan) -> Result<()>;
 }
@@ -100,6 +105,13 @@ impl Entry {
     /// An entry for a [`Report`].
     pub const fn report<T: Report>() -> Self {
         Self { name: T::NAME, about: T::ABOUT, command: command::<T>, run: run::report::<T> }
+    }
+}
+
+impl Entry {
+    /// An entry for what is a [`Report`] with some options and a [`Stream`] with others.
+    pub const fn either<T: Stream + Report>() -> Self {
+        Self { name: T::NAME, about: T::ABOUT, command: command::<T>, run: run::either::<T> }
     }
 }
 

@@ -11,12 +11,19 @@ macro_rules! cases {
 }
 
 cases! {
+    bashreadline,
+    bindsnoop,
     biolatency,
+    biopattern,
+    biosnoop,
+    bitesize,
+    cpudist,
     drsnoop,
     execsnoop,
     filetop,
     fsdist,
     fsslower,
+    exitsnoop,
     gethostlatency,
     hardirqs,
     mountsnoop,
@@ -25,7 +32,12 @@ cases! {
     opensnoop,
     runqlat,
     runqlen,
+    runqslower,
+    softirqs,
+    solisten,
+    statsnoop,
     syscount,
+    tcpconnect,
     tcpconnlat,
     vfsstat,
 }

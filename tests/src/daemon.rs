@@ -33,15 +33,16 @@ use crate::process::{self, cbpf};
 const UID: u32 = 2001;
 
 /// A daemon that ends with this, or with the suite.
-struct Daemon {
+pub struct Daemon {
     child: Child,
-    socket: PathBuf,
+    /// Its socket, in a directory of its own.
+    pub socket: PathBuf,
     dir: PathBuf,
 }
 
 impl Daemon {
     /// Starts one with the policy `policy`; empty: the built-in one.
-    fn start(policy: &str) -> Result<Self> {
+    pub fn start(policy: &str) -> Result<Self> {
         static STARTED: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
         let n = STARTED.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let dir = std::env::temp_dir().join(format!("cbpfd-{}-{n}", std::process::id()));

@@ -219,10 +219,16 @@ impl Running {
     }
 
     /// Interrupts it and returns every line of its output, and its stderr.
-    pub fn stop_raw(mut self) -> Result<(Vec<Vec<u8>>, String)> {
+    pub fn stop_raw(self) -> Result<(Vec<Vec<u8>>, String)> {
+        let child = Pid::from_raw(self.child.id().try_into()?);
+        self.stop_by(|| Ok(kill(child, Signal::SIGINT)?))
+    }
+
+    /// The same where the child is not the tool, and `interrupt` interrupts that.
+    pub fn stop_by(mut self, interrupt: impl FnOnce() -> Result<()>) -> Result<(Vec<Vec<u8>>, String)> {
         // Work that ends in a softirq or in a kernel thread ends a little after the system call.
         thread::sleep(Duration::from_millis(300));
-        kill(Pid::from_raw(self.child.id().try_into()?), Signal::SIGINT)?;
+        interrupt()?;
         let mut lines = vec![self.first];
         let until = Instant::now() + Duration::from_secs(60);
         loop {
@@ -241,12 +247,17 @@ impl Running {
         Ok((lines, stderr))
     }
 
-    /// The same, of a tool with `--json`.
+    /// The same as [`Running::stop_raw`], of a tool with `--json`.
     pub fn stop(self) -> Result<(Vec<Value>, String)> {
         let (lines, stderr) = self.stop_raw()?;
-        let parse = |line: &Vec<u8>| {
-            serde_json::from_slice(line).with_context(|| format!("not JSON: {}", String::from_utf8_lossy(line)))
-        };
-        Ok((lines.iter().map(parse).collect::<Result<_>>()?, stderr))
+        Ok((parse(&lines)?, stderr))
     }
+}
+
+/// Records of JSON, one a line.
+pub fn parse(lines: &[Vec<u8>]) -> Result<Vec<Value>> {
+    let parse = |line: &Vec<u8>| {
+        serde_json::from_slice(line).with_context(|| format!("not JSON: {}", String::from_utf8_lossy(line)))
+    };
+    lines.iter().map(parse).collect()
 }

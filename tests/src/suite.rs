@@ -6,14 +6,17 @@
 
 mod case;
 mod cases;
+mod containers;
 mod daemon;
 mod hostile;
 mod limit;
 mod loss;
 mod newtool;
+mod preempted;
 mod process;
 mod refusals;
 mod verifier;
+mod writeback;
 
 use std::ffi::CString;
 use std::os::unix::fs::PermissionsExt as _;
@@ -36,7 +39,11 @@ fn main() -> ExitCode {
         }
         ["loop", count] => count.parse().map_err(Into::into).and_then(loss::open_loop),
         ["client", what, socket] => daemon::client(what, socket.as_ref()),
+        ["podman", name] => containers::inside(name),
         ["hostile"] => hostile::open_names(),
+        ["crowd", who] => preempted::crowd(who),
+        ["exec-in", group, ref program @ ..] => writeback::exec(group, program),
+        ["write-in", group, file, kilobytes] => writeback::write(group, file, kilobytes),
         ["verifier", "--write"] => verifier::write(),
         [] => suite("here", ""),
         [kernel] => suite(kernel, ""),
@@ -91,7 +98,7 @@ struct Counts {
 impl Counts {
     /// Runs one test; `Ok(Some(reason))` is a skip.
     fn test(&mut self, name: &str, filter: &str, test: impl FnOnce() -> Result<Option<String>>) {
-        if !name.contains(filter) {
+        if !filter.split(',').any(|part| name.contains(part)) {
             return;
         }
         match test() {
@@ -170,11 +177,17 @@ fn suite(kernel: &str, filter: &str) -> Result<()> {
             });
         }
     }
+    counts.test(&format!("{kernel}: writeback is its cgroup's"), filter, || match writeback::missing() {
+        Some(why) => Ok(Some(why)),
+        None => writeback::test().map(|()| None),
+    });
     let mut plain = |name: &str, test: &dyn Fn() -> Result<()>| {
         counts.test(&format!("{kernel}: {name}"), filter, || test().map(|()| None));
     };
     plain("hostile names in text", &hostile::text);
     plain("hostile names in JSON", &hostile::json);
+    plain("preempted at a user function", &preempted::uprobe);
+    plain("preempted at a tracepoint", &preempted::tracepoint);
     plain("no grant", &refusals::no_grant);
     plain("scopes that are not one's own", &refusals::scopes);
     plain("--on-loss", &refusals::lost);
@@ -187,6 +200,9 @@ fn suite(kernel: &str, filter: &str) -> Result<()> {
         };
         for (name, test) in daemon::TESTS {
             plain(&format!("daemon: {name}"), test);
+        }
+        for (name, _) in containers::TESTS {
+            plain(&format!("containers: {name}"), &|| containers::run(name));
         }
         // Guests have no shell.
         plain("a command's exit status", &refusals::commands);

@@ -51,11 +51,15 @@ fn main() -> ExitCode {
     if sums[1] == 0 && sums[0] > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Runs a command, given by its path here, in a guest.
+/// Runs a command in a guest, which gets every file that a word of it names.
 fn try_out(name: &str, command: &[String]) -> Result<i32> {
     let rung = RUNGS.iter().find(|rung| rung.name == name).with_context(|| format!("no rung {name}"))?;
     let kernel = fetch(*rung, &cache())?;
-    let outcome = boot(&kernel, &image(&kernel)?, command, TIMEOUT)?;
+    let mut image = image(&kernel)?;
+    for word in command.iter().map(Path::new).filter(|word| word.is_absolute() && word.is_file()) {
+        image.add_program(word)?;
+    }
+    let outcome = boot(&kernel, &image, command, TIMEOUT)?;
     print!("{}", outcome.output);
     Ok(outcome.status)
 }
@@ -78,23 +82,34 @@ fn climb(rung: Rung, filter: Option<&String>) -> Result<[u32; 3]> {
     let mut image = image(&kernel)?;
     let suite = here()?.join("cbpf-suite").display().to_string();
     image.add_program(Path::new("/usr/bin/env"))?;
-    let env = ["/usr/bin/env".into(), format!("CBPF={}", cbpf()?.display())];
+    let env = ["/usr/bin/env".into(), "CBPF_GUEST=yes".into(), format!("CBPF={}", cbpf()?.display())];
     let argv = [env.to_vec(), vec![suite, rung.name.into()], filter.into_iter().cloned().collect()].concat();
     let outcome = boot(&kernel, &image, &argv, TIMEOUT)?;
-    print!("{}", outcome.output);
+    // The line of counts is for the sum of all rungs.
+    for line in outcome.output.lines().filter(|line| counts(line).is_none()) {
+        println!("{line}");
+    }
     if let Some(why) = outcome.first_failure {
         println!("{}: the first boot failed: {why}", rung.name);
     }
-    println!("{}: {} booted in {:.0} s", rung.name, outcome.kernel_release, outcome.boot_seconds);
-    let last = outcome.output.lines().rev().find(|line| line.ends_with("skipped"));
-    let counts = last.and_then(counts).with_context(|| format!("the suite did not end, status {}", outcome.status))?;
-    Ok(counts)
+    let [passed, failed, skipped] = outcome
+        .output
+        .lines()
+        .rev()
+        .find_map(counts)
+        .with_context(|| format!("the suite did not end, status {}", outcome.status))?;
+    println!(
+        "{}: {} booted in {:.0} s: passed {passed}, failed {failed}, skipped {skipped}",
+        rung.name, outcome.kernel_release, outcome.boot_seconds
+    );
+    Ok([passed, failed, skipped])
 }
 
 /// `N passed, N failed, N skipped` as numbers.
 fn counts(line: &str) -> Option<[u32; 3]> {
-    let mut numbers = line.split(", ").map(|part| part.split(' ').next()?.parse().ok());
-    Some([numbers.next()??, numbers.next()??, numbers.next()??])
+    let [passed, failed, skipped] = line.split(", ").collect::<Vec<_>>().try_into().ok()?;
+    let number = |part: &str, what| part.strip_suffix(what)?.parse().ok();
+    Some([number(passed, " passed")?, number(failed, " failed")?, number(skipped, " skipped")?])
 }
 
 fn here() -> Result<PathBuf> {
@@ -113,7 +128,7 @@ fn image(kernel: &Kernel) -> Result<Image> {
     image.add_program(&cbpf()?.with_file_name("cbpfd"))?;
     image.add_program(&here.join("cbpf-suite"))?;
     // What workloads start, and what makes the disk.
-    for program in ["/bin/true", "/usr/sbin/mke2fs"] {
+    for program in ["/bin/true", "/bin/bash", "/usr/sbin/mke2fs"] {
         image.add_program(Path::new(program))?;
     }
     image.add_file(
