@@ -311,11 +311,11 @@ _Pragma("GCC diagnostic pop")
 
 #define TRACE_FUNCTION(opts, sets, function, name, args...)				\
 static __always_inline int name##_body(owner_t o, void *ctx, ##args);			\
-FUNCTION_PROGRAM(opts " " SET_1 sets, "fentry/" function, name##_fentry, name##_body, unsigned long long,	\
+FUNCTION_PROGRAM(opts " " SET_1 sets, "fentry/" function, name##_f, name##_body, unsigned long long,	\
 		 (o, ___bpf_ctx_cast(args)))						\
-FUNCTION_PROGRAM(opts " " SET_2 sets, "kprobe.multi/" function, name##_multi, name##_body, struct pt_regs,	\
+FUNCTION_PROGRAM(opts " " SET_2 sets, "kprobe.multi/" function, name##_m, name##_body, struct pt_regs,	\
 		 (o, ___bpf_kprobe_args(args)))						\
-FUNCTION_PROGRAM(opts " " SET_3 sets, "kprobe/" function, name##_kprobe, name##_body, struct pt_regs,	\
+FUNCTION_PROGRAM(opts " " SET_3 sets, "kprobe/" function, name##_k, name##_body, struct pt_regs,	\
 		 (o, ___bpf_kprobe_args(args)))						\
 static __always_inline int name##_body(owner_t o, void *ctx, ##args)
 
@@ -330,11 +330,11 @@ static __always_inline long function_result(void *ctx)
 
 #define TRACE_FUNCTION_END(opts, sets, function, name, ret)				\
 static __always_inline int name##_body(owner_t o, void *ctx, ret);			\
-FUNCTION_PROGRAM(opts " " SET_1 sets, "fexit/" function, name##_fexit, name##_body, unsigned long long,	\
+FUNCTION_PROGRAM(opts " " SET_1 sets, "fexit/" function, name##_f, name##_body, unsigned long long,	\
 		 (o, ctx, (void *)function_result(ctx)))				\
-FUNCTION_PROGRAM(opts " " SET_2 sets, "kretprobe.multi/" function, name##_multi, name##_body, struct pt_regs,	\
+FUNCTION_PROGRAM(opts " " SET_2 sets, "kretprobe.multi/" function, name##_m, name##_body, struct pt_regs,	\
 		 (o, ctx, (void *)PT_REGS_RC(ctx)))					\
-FUNCTION_PROGRAM(opts " " SET_3 sets, "kretprobe/" function, name##_kprobe, name##_body, struct pt_regs,	\
+FUNCTION_PROGRAM(opts " " SET_3 sets, "kretprobe/" function, name##_k, name##_body, struct pt_regs,	\
 		 (o, ctx, (void *)PT_REGS_RC(ctx)))					\
 static __always_inline int name##_body(owner_t o, void *ctx, ret)
 
