@@ -96,12 +96,26 @@ const CURRENT_IS_NOBODY: &[&str] = &[
     "perf_event",
 ];
 
+/// Programs at functions of the kernel: the part of the section before the `/`.
+const AT_FUNCTIONS: &[&str] = &["fentry", "fexit", "kprobe", "kretprobe", "kprobe.multi", "kretprobe.multi"];
+
+/// Functions of the kernel that a task calls for itself, so that what happens there is the current task's. Add one if
+/// no interrupt and no other task calls it for somebody.
+const IN_OWN_CONTEXT: &[&str] = &[
+    "folio_mark_accessed",
+    "mark_buffer_dirty",
+    "mark_page_accessed",
+    "security_inode_getattr",
+    "security_inode_unlink",
+];
+
 /// Kinds of maps: bounded, and without a way of their own to forget an entry, which would be a loss nobody counts.
 const MAPS: &[MapType] =
     &[MapType::Hash, MapType::PercpuHash, MapType::Array, MapType::PercpuArray, MapType::StackTrace];
 
-/// Maps that may forget all the same (LRU_HASH), because they hold what may never be asked for: block.bpf.h says why.
-const MAY_FORGET: &[&str] = &["bios"];
+/// Maps that may forget all the same (LRU_HASH), because they hold what may never be asked for: block.bpf.h and
+/// filelife.bpf.c say why.
+const MAY_FORGET: &[&str] = &["bios", "births"];
 
 /// Map memory that one tool may ask for, bytes, the ring not counted, and per CPU for as many as a large machine has.
 const MAX_MAP_MEMORY: u64 = 32 << 20;
@@ -143,11 +157,15 @@ pub fn object(bytes: &[u8]) -> Result<()> {
 /// A program is of a kind that only watches, at a place where its subject can be had.
 fn place(program: &Program) -> Result<()> {
     let Program { name, section, .. } = program;
-    let kind = section.split('/').next().unwrap_or_default();
+    let (kind, at) = section.split_once('/').unwrap_or((section, ""));
     ensure!(TRACING.contains(&kind), "program {name}: {section} is not a kind of program that only traces");
     ensure!(
         program.subject != Subject::Current || !CURRENT_IS_NOBODY.iter().any(|hook| section.starts_with(hook)),
         "program {name}: at {section} the current task is whoever happened to run; name the event's own subject"
+    );
+    ensure!(
+        !AT_FUNCTIONS.contains(&kind) || IN_OWN_CONTEXT.contains(&at),
+        "program {name}: {at}() is not known to be called by the current task for itself"
     );
     Ok(())
 }

@@ -69,6 +69,17 @@ static __always_inline void end_user_function(void)
 	raw_preempt_enable();
 }
 
+/* ... and at a function of the kernel: a trampoline lets the program be preempted by one that comes there too. */
+static __always_inline void begin_function(void *ctx)
+{
+	raw_preempt_disable();
+}
+
+static __always_inline void end_function(void)
+{
+	raw_preempt_enable();
+}
+
 /*
  * `key` is the word "section", which the macros below may write and a tool may not (cbpf.bpf.h poisons it).
  * Nobody but interrupts comes between begin_ and end_: see raw.bpf.h.
@@ -343,11 +354,11 @@ _Pragma("GCC diagnostic pop")
 
 #define TRACE_FUNCTION(opts, sets, function, name, args...)				\
 static __always_inline int name##_body(owner_t o, void *ctx, ##args);			\
-FUNCTION_PROGRAM(opts " " SET_1 sets, "fentry/" function, name##_fentry, name##_body, unsigned long long,	\
+FUNCTION_PROGRAM(opts " " SET_1 sets, "fentry/" function, name##_f, name##_body, unsigned long long,	\
 		 (o, ___bpf_ctx_cast(args)))						\
-FUNCTION_PROGRAM(opts " " SET_2 sets, "kprobe.multi/" function, name##_multi, name##_body, struct pt_regs,	\
+FUNCTION_PROGRAM(opts " " SET_2 sets, "kprobe.multi/" function, name##_m, name##_body, struct pt_regs,	\
 		 (o, ___bpf_kprobe_args(args)))						\
-FUNCTION_PROGRAM(opts " " SET_3 sets, "kprobe/" function, name##_kprobe, name##_body, struct pt_regs,	\
+FUNCTION_PROGRAM(opts " " SET_3 sets, "kprobe/" function, name##_k, name##_body, struct pt_regs,	\
 		 (o, ___bpf_kprobe_args(args)))						\
 static __always_inline int name##_body(owner_t o, void *ctx, ##args)
 
@@ -362,11 +373,11 @@ static __always_inline long function_result(void *ctx)
 
 #define TRACE_FUNCTION_END(opts, sets, function, name, ret)				\
 static __always_inline int name##_body(owner_t o, void *ctx, ret);			\
-FUNCTION_PROGRAM(opts " " SET_1 sets, "fexit/" function, name##_fexit, name##_body, unsigned long long,	\
+FUNCTION_PROGRAM(opts " " SET_1 sets, "fexit/" function, name##_f, name##_body, unsigned long long,	\
 		 (o, ctx, (void *)function_result(ctx)))				\
-FUNCTION_PROGRAM(opts " " SET_2 sets, "kretprobe.multi/" function, name##_multi, name##_body, struct pt_regs,	\
+FUNCTION_PROGRAM(opts " " SET_2 sets, "kretprobe.multi/" function, name##_m, name##_body, struct pt_regs,	\
 		 (o, ctx, (void *)PT_REGS_RC(ctx)))					\
-FUNCTION_PROGRAM(opts " " SET_3 sets, "kretprobe/" function, name##_kprobe, name##_body, struct pt_regs,	\
+FUNCTION_PROGRAM(opts " " SET_3 sets, "kretprobe/" function, name##_k, name##_body, struct pt_regs,	\
 		 (o, ctx, (void *)PT_REGS_RC(ctx)))					\
 static __always_inline int name##_body(owner_t o, void *ctx, ret)
 

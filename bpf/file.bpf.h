@@ -8,6 +8,7 @@
 #define CBPF_FILE_BPF_H
 
 #include "fileop.h"
+#include "path.bpf.h"
 #include "syscall.bpf.h"
 
 #define S_IFMT 00170000
@@ -141,17 +142,9 @@ static __always_inline __u32 first_fd(struct pt_regs *regs)
 }
 
 /* The open file behind a descriptor of the current task; NULL where there is none. */
-static __always_inline struct file *fd_file(__u32 fd)
+static __always_inline struct file *current_file(__u32 fd)
 {
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-	struct fdtable *fdt = BPF_CORE_READ(task, files, fdt);
-	struct file **slot, *file = 0;
-
-	if (fd >= BPF_CORE_READ(fdt, max_fds))
-		return 0;
-	slot = BPF_CORE_READ(fdt, fd);
-	bpf_probe_read_kernel(&file, sizeof(file), slot + fd);
-	return file;
+	return fd_file((struct task_struct *)bpf_get_current_task(), fd);
 }
 
 static __always_inline bool is_regular(__u32 mode)

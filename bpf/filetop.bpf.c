@@ -31,7 +31,7 @@ TRACE_CURRENT_IF("", "tp_btf/sys_exit", call_ends, may_move(regs, ret), struct p
 
 	if (op != CBPF_FILE_READ && op != CBPF_FILE_WRITE)
 		return 0;
-	file = fd_file(first_fd(regs));
+	file = current_file(first_fd(regs));
 	inode = BPF_CORE_READ(file, f_inode);
 	if (!inode)
 		return 0;

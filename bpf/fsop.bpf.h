@@ -112,7 +112,7 @@ TRACE_CURRENT_IF("set=1,2,3,4", "tp_btf/sys_enter", fs_call_begins, may_be_op(re
 	case CBPF_FILE_READ:
 	case CBPF_FILE_WRITE:
 	case CBPF_FILE_FSYNC:
-		file = fd_file(first_fd(regs));
+		file = current_file(first_fd(regs));
 		inode = BPF_CORE_READ(file, f_inode);
 		if (!inode || !fs_wanted(inode))
 			return 0;
@@ -168,7 +168,7 @@ TRACE_CURRENT_IF("set=1,2,3,4", "tp_btf/sys_exit", name, may_be_op(regs), struct
 	if (at.op != file_op(regs))							\
 		return 0;								\
 	if (at.op != CBPF_FILE_GETATTR) {						\
-		file = fd_file(at.op == CBPF_FILE_OPEN ? ret : first_fd(regs));		\
+		file = current_file(at.op == CBPF_FILE_OPEN ? ret : first_fd(regs));		\
 		inode = BPF_CORE_READ(file, f_inode);					\
 		if (at.op == CBPF_FILE_OPEN) {						\
 			if (ret < 0 || !inode || !fs_wanted(inode))			\

@@ -24,7 +24,7 @@ TRACE_CURRENT_IF("", "tp_btf/sys_exit", call_ends, counts_as_op(regs, ret), stru
 	tally_add(o, &counters, &op, 1);
 	if (op != CBPF_FILE_OPEN)
 		return 0;
-	file = fd_file(ret);
+	file = current_file(ret);
 	if (file && BPF_CORE_READ(file, f_mode) & FMODE_CREATED)
 		tally_add(o, &counters, &create, 1);
 	return 0;

@@ -7,6 +7,7 @@ use std::ffi::CString;
 use std::fmt;
 use std::fs::File;
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, FromRawFd as _, IntoRawFd as _, OwnedFd, RawFd};
+use std::path::Path;
 use std::ptr::{self, NonNull};
 use std::sync::Mutex;
 
@@ -454,7 +455,7 @@ fn load_programs<'p>(
     }
     COMPLAINTS.lock().map(|mut kept| kept.clear()).ok();
     let object = object.load().map_err(|e| match complaint() {
-        Some(line) => anyhow::anyhow!("cannot load: {line}"),
+        Some(line) => anyhow::anyhow!("cannot load: {line}{}", load_hint(&wanted, &line)),
         None => anyhow::anyhow!("cannot load: {e}"),
     })?;
 
@@ -500,9 +501,28 @@ fn link(program: &mut OpenProgramMut<'_>, functions: Functions) -> Result<()> {
 /// What would mend a failed attachment, where the errno does not say it.
 fn attach_hint(program: &Program, error: &anyhow::Error) -> &'static str {
     let denied = |e: &libbpf_rs::Error| e.kind() == libbpf_rs::ErrorKind::PermissionDenied;
-    if program.section.starts_with("u") && error.downcast_ref().is_some_and(denied) {
+    match program.section.split('/').next().unwrap_or_default() {
         // They go through perf_event_open, and newer and stable kernels no longer grant that to CAP_PERFMON.
-        " (without uprobe.multi, which Linux 6.6 has, uprobes need CAP_SYS_ADMIN)"
+        kind if kind.starts_with('u') && error.downcast_ref().is_some_and(denied) => {
+            " (without uprobe.multi, which Linux 6.6 has, uprobes need CAP_SYS_ADMIN)"
+        }
+        "kprobe.multi" | "kretprobe.multi" => {
+            " (it needs Linux 5.18 with CONFIG_FPROBE, and a function of that name that is not inlined)"
+        }
+        "kprobe" | "kretprobe" if !Path::new("/sys/bus/event_source/devices/kprobe").exists() => {
+            " (this kernel is without CONFIG_KPROBES)"
+        }
+        "kprobe" | "kretprobe" if error.downcast_ref().is_some_and(denied) => " (kprobes need CAP_PERFMON of the host)",
+        "kprobe" | "kretprobe" => " (it needs a function of that name that is not inlined; is its module loaded?)",
+        _ => "",
+    }
+}
+
+/// The same where loading failed: for EPERM the verifier has no words.
+fn load_hint(programs: &[&Program], complaint: &str) -> &'static str {
+    let trampoline = |p: &&Program| p.section.starts_with("fentry/") || p.section.starts_with("fexit/");
+    if complaint.contains("-EPERM") && programs.iter().any(trampoline) {
+        " (this kernel, or this grant, lets no programs be put at functions by fentry and fexit)"
     } else {
         ""
     }

@@ -140,7 +140,7 @@ pub fn report<T: Report>(name: &'static str, matches: &ArgMatches) -> Result<Sta
     let mut shown = 0;
     let mut next = interval.map(|i| Instant::now() + i);
     let heading = tool.heading(&trace.context);
-    let result = trace.open_output(heading, &tool.columns()).and_then(|()| {
+    let result = trace.open_output(heading, &tool.table()).and_then(|()| {
         loop {
             let end = loop {
                 let tick = T::TICK.map(|t| Instant::now() + t);

@@ -68,7 +68,7 @@ pub trait Report: Tool {
         None
     }
     /// The columns, where every report is a row and the header stands once above them.
-    fn columns(&self) -> Vec<Column> {
+    fn table(&self) -> Vec<Column> {
         Vec::new()
     }
     /// State between two reports.

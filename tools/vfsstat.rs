@@ -83,7 +83,7 @@ impl Report for Tool {
         (Some(self.interval.interval.unwrap_or(Duration::from_secs(1))), self.interval.count)
     }
 
-    fn columns(&self) -> Vec<Column> {
+    fn table(&self) -> Vec<Column> {
         columns()
     }
 

@@ -71,6 +71,12 @@ const WAYS: &[(&str, At, &str, &str)] = &[
     ("a hook that changes results", File, r#"TRACE_CURRENT("", "fmod_ret/security_file_open", raw) { return 0; }"#, "only traces"),
     ("the wrong subject", File, r#"TRACE_CURRENT("", "tp_btf/sched_switch", raw) { return 0; }"#, "whoever happened to run"),
 
+    ("a function in an interrupt", File, r#"TRACE_FUNCTION("", FUNCTION_SETS, "tcp_v4_rcv", raw) { return 0; }"#, "is not known to be called by the current task"),
+    ("the end of one", File, r#"TRACE_FUNCTION_END("", FUNCTION_SETS, "try_to_wake_up", raw, long ret) { return 0; }"#, "is not known to be called by the current task"),
+    ("a function by another entry", File, r#"TRACE_CURRENT("", "fentry/tcp_v4_rcv", raw) { return 0; }"#, "is not known to be called by the current task"),
+    ("functions by a pattern", File, r#"TRACE_CURRENT("", "kprobe.multi/tcp_*", raw) { return 0; }"#, "is not known to be called by the current task"),
+    ("a body of a function without its proof", File, r#"static __always_inline int mine(void *p) { return 0; } FUNCTION_PROGRAM("", "fentry/security_inode_unlink", raw, emit, unsigned long long, ((void *)ctx, 0, 0))"#, "to parameter of incompatible type"),
+
     // Letting something out without a proof.
     ("bpf_ringbuf_output", Body, "bpf_ringbuf_output(&events, &e, sizeof(e), 0);", POISONED),
     ("bpf_ringbuf_reserve", Body, "void *r = bpf_ringbuf_reserve(&events, sizeof(e), 0);", POISONED),
