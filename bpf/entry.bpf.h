@@ -269,6 +269,23 @@ PROGRAM(section, "viewer", "", "raw_tp") int name(void *ctx)				\
 }											\
 BODY name##_body(type *info)
 
+/*
+ * viewer.bpf.c: names the addresses in `in` in `out`. Run by the engine, for the kernel's part of its user's own
+ * stacks.
+ */
+#define NAME_ADDRESSES(name, in, out)							\
+PROGRAM(section, "viewer", "", "raw_tp") int name(void *ctx)				\
+{											\
+	static const char backtrace[] = "%pB";						\
+	__u32 zero = 0;									\
+	struct kernel_stack *___from = raw_get(&in, &zero);				\
+	struct kernel_names *___to = raw_get(&out, &zero);				\
+											\
+	for (int i = 0; ___from && ___to && i < VIEWER_FRAMES && ___from->at[i]; i++)	\
+		raw_name(___to->text[i], VIEWER_NAME, backtrace, &___from->at[i]);	\
+	return 0;									\
+}
+
 /* `-- COMMAND`: children belong to the family of their parent. Loaded only when a command is traced. */
 PROGRAM(section, "family", "", "tp_btf/sched_process_fork") int family_fork(unsigned long long *ctx)
 {
