@@ -165,6 +165,9 @@ static __always_inline void io_begins(owner_t o, struct block_io *before, struct
 	value.who.ts = before ? before->who.ts : now;
 	value.issued = before && before->issued ? before->issued : issued ? now : 0;
 	value.bytes = rq->__data_len;
+	barrier_var(value.bytes);	/* or the compiler makes one load of two, at a pointer of either kind */
+	if (before && before->issued)
+		value.bytes = before->bytes;
 	map_put(o, &requests, &key, &value);
 }
 
@@ -178,6 +181,12 @@ TRACE_REQUEST("", "tp_btf/block_rq_issue", io_issued, ISSUED_REQUEST(ctx))
 {
 	io_begins(o, at, ISSUED_REQUEST(ctx), true);
 	return 0;
+}
+
+/* Where a request that ends began: what was done of it before has moved its start on. */
+static __always_inline __u64 io_sector(struct block_io *io, struct request *rq)
+{
+	return rq->__sector - ((io->bytes - rq->__data_len) >> 9);
 }
 
 /*

@@ -50,7 +50,8 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #undef bpf_printk
 #pragma GCC poison SEC BPF_PROG BPF_PROG2 BPF_KPROBE BPF_KRETPROBE BPF_UPROBE BPF_URETPROBE BPF_KSYSCALL
 #pragma GCC poison section __section__ asm __asm __asm__ __attribute __attribute__
-#pragma GCC poison raw_get raw_put raw_del raw_send raw_stack raw_name record_as scratch_of
+#pragma GCC poison raw_get raw_put raw_del raw_send raw_stack raw_name raw_own_stack record_as scratch_of
+#pragma GCC poison raw_preempt_disable raw_preempt_enable bpf_tail_call
 #pragma GCC poison cbpf_owned own_task own_current own_btf own_any in_scope_btf in_scope_any
 #pragma GCC poison typeof __typeof __typeof__ __auto_type
 #pragma GCC poison bpf_ringbuf_reserve bpf_ringbuf_submit bpf_ringbuf_discard bpf_ringbuf_output

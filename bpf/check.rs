@@ -43,6 +43,11 @@ pub struct Program {
     pub when: Option<String>,
 }
 
+/// Kernel functions that programs call, by the number that stands in an object in place of their address
+/// (`bpf/raw.bpf.h`).
+pub const KERNEL_FUNCTIONS: [(i32, &str); 2] =
+    [(0x7cbf_0000, "bpf_preempt_disable"), (0x7cbf_0001, "bpf_preempt_enable")];
+
 fn fault<T>(text: String) -> Result<T> {
     Err(libbpf_rs::Error::from(std::io::Error::new(std::io::ErrorKind::InvalidData, text)))
 }

@@ -60,6 +60,13 @@ static __always_inline __u64 cgroup_ancestor(struct cgroup *cgrp, int level)
 }
 
 /*
+ * 7.0, a46023d5616e: tracepoints are guarded by SRCU instead of by switching off preemption. Nothing else uses that guard,
+ * and so its type is in the BTF of just the kernels that have it.
+ */
+typedef struct {} class_srcu_fast_notrace_t;
+#define TRACEPOINTS_ARE_PREEMPTED bpf_core_type_exists(class_srcu_fast_notrace_t)
+
+/*
  * Argument `nth` of a tp_btf program. In assembly, because the compiler makes one load at a chosen place of two loads
  * at either of two places, and a context may not be read at a place that was computed (all of the ladder but 7.x).
  */

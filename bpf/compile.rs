@@ -53,10 +53,16 @@ pub fn tool(dir: &Path, source: &Path, object: &Path, clang: &Path, extra: &[Str
     let mut flags = flags(dir);
     flags.extend(["-include", "cbpf.bpf.h"].map(String::from));
     flags.extend_from_slice(extra);
-    let made = SkeletonBuilder::new().source(source).obj(object).clang(clang).clang_args(flags).build();
-    let checked = made.map_err(|e| anyhow!("{e:#}")).and_then(|()| audit::object(&fs::read(object)?));
-    if checked.is_err() && object.exists() {
-        fs::remove_file(object)?; // or the next build would take it for a good one
-    }
-    checked.with_context(|| source.display().to_string())
+    // Under its name there is never one that is not whole or not good: the next build would take it for that.
+    let made = object.with_extension("new");
+    SkeletonBuilder::new()
+        .source(source)
+        .obj(&made)
+        .clang(clang)
+        .clang_args(flags)
+        .build()
+        .map_err(|e| anyhow!("{e:#}"))
+        .and_then(|()| audit::object(&fs::read(&made)?))
+        .and_then(|()| Ok(fs::rename(&made, object)?))
+        .with_context(|| source.display().to_string())
 }

@@ -259,11 +259,13 @@ static __always_inline bool comm_has(owner_t o, const volatile char *part)
 		return true;
 	describe(o, &who);
 	for (int i = 0; i < CBPF_COMM_LEN; i++) {
-		bool same = true;
+		__u8 differ = 0;
 
+		/* No branch for each byte: the verifier would follow them all. */
 		for (int j = 0; j < CBPF_COMM_LEN && part[j]; j++)
-			same &= i + j < CBPF_COMM_LEN && who.comm[i + j] == (__u8)part[j];
-		if (same)
+			differ |= (i + j < CBPF_COMM_LEN ? who.comm[i + j] : 0) ^ part[j];
+		barrier_var(differ);
+		if (!differ)
 			return true;
 	}
 	return false;

@@ -17,6 +17,9 @@
  *	TRACE_INTERRUPTED(opts, section, name, args...)		the task that an interrupt or a sample interrupted
  *	TRACE_SAMPLE(opts, name)				the same at a perf event
  *	TRACE_CALL / TRACE_RETURN(opts, section, name, args...)	the current task, at a user function
+ *	TRACE_OPEN_FILES(opts, name)				once, at the start: a task that has a file open
+ *	TRACE_FUNCTION(opts, (sets), function, name, args...)	the current task, where a function of the kernel begins
+ *	TRACE_FUNCTION_END(opts, (sets), function, name, ret)	the same where it returns `ret`
  *	TRACE_HOST(opts, section, name, args...)		no subject: loaded in scope `host` only
  *
  * `opts` is a string of words for the engine: "set=N[,M]" puts the program into alternative sets (a program without
@@ -29,11 +32,58 @@
 #ifndef CBPF_ENTRY_BPF_H
 #define CBPF_ENTRY_BPF_H
 
-/* `key` is the word "section", which the macros below may write and a tool may not (cbpf.bpf.h poisons it). */
-#define PROGRAM(key, kind, opts, sec)							\
+/* What goes before and after every program at a tracepoint or a sample, ... */
+static __always_inline void begin_tracepoint(void *ctx)
+{
+	if (TRACEPOINTS_ARE_PREEMPTED)
+		raw_preempt_disable();
+}
+
+static __always_inline void end_tracepoint(void)
+{
+	if (TRACEPOINTS_ARE_PREEMPTED)
+		raw_preempt_enable();
+}
+
+/* ... at a function of the kernel, ... */
+static __always_inline void begin_function(void *ctx)
+{
+	raw_preempt_disable();
+}
+
+static __always_inline void end_function(void)
+{
+	raw_preempt_enable();
+}
+
+/* ... and at a user function. */
+static __always_inline void begin_user_function(void *ctx)
+{
+	raw_own_stack(ctx, &counts, owner.scope == CBPF_NOBODY);
+	raw_preempt_disable();
+}
+
+static __always_inline void end_user_function(void)
+{
+	raw_preempt_enable();
+}
+
+/*
+ * `key` is the word "section", which the macros below may write and a tool may not (cbpf.bpf.h poisons it).
+ * Nobody but interrupts comes between begin_ and end_: see raw.bpf.h.
+ */
+#define PROGRAM(key, kind, opts, sec, name, context, calm)				\
 	/* arguments come as numbers, and the body gives them their types */		\
 	_Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wint-conversion\"")	\
-	__attribute__((btf_decl_tag("cbpf:" kind " " opts), key(sec), used))
+	static __always_inline void name##_program(context *ctx);			\
+	__attribute__((btf_decl_tag("cbpf:" kind " " opts), key(sec), used)) int name(context *ctx)	\
+	{										\
+		begin_##calm(ctx);							\
+		name##_program(ctx);							\
+		end_##calm();								\
+		return 0;								\
+	}										\
+	static __always_inline void name##_program(context *ctx)
 #define BODY _Pragma("GCC diagnostic pop") static __always_inline int
 
 /* What a body returns so that the key it was entered by stays in its map. */
@@ -42,13 +92,12 @@
 #define TRACE_CURRENT_IF(opts, sec, name, cond, args...)				\
 static __always_inline int name##_body(owner_t o, unsigned long long *ctx, ##args);	\
 static __always_inline bool name##_if(unsigned long long *ctx, ##args) { return cond; }	\
-PROGRAM(section, "current", opts, sec) int name(unsigned long long *ctx)			\
+PROGRAM(section, "current", opts, sec, name, unsigned long long, tracepoint)		\
 {											\
 	struct cbpf_owned o = {};							\
 											\
 	if (name##_if(___bpf_ctx_cast(args)) && own_current(&o))			\
 		name##_body(o, ___bpf_ctx_cast(args));					\
-	return 0;									\
 }											\
 BODY name##_body(owner_t o, unsigned long long *ctx, ##args)
 
@@ -63,16 +112,18 @@ BODY name##_body(owner_t o, unsigned long long *ctx, ##args)
 #define TRACE_CURRENT_ELSE(opts, sec, name, stale, stale_expr, args...)			\
 static __always_inline int name##_body(owner_t o, unsigned long long *ctx, ##args);	\
 static __always_inline __u64 name##_stale(unsigned long long *ctx, ##args) { return (__u64)(stale_expr); }	\
-PROGRAM(section, "current", opts, sec) int name(unsigned long long *ctx)			\
+PROGRAM(section, "current", opts, sec, name, unsigned long long, tracepoint)		\
 {											\
 	struct cbpf_owned o = {};							\
+	int kept = 0;									\
 											\
-	if (!own_current(&o) || name##_body(o, ___bpf_ctx_cast(args)) != KEEP) {	\
+	if (own_current(&o))								\
+		kept = name##_body(o, ___bpf_ctx_cast(args));				\
+	if (kept != KEEP) {								\
 		__u64 key = name##_stale(___bpf_ctx_cast(args));			\
 											\
 		raw_del(&stale, &key);							\
 	}										\
-	return 0;									\
 }											\
 BODY name##_body(owner_t o, unsigned long long *ctx, ##args)
 
@@ -82,13 +133,12 @@ static __always_inline struct task_struct *name##_of(unsigned long long *ctx, ##
 {											\
 	return subject;									\
 }											\
-PROGRAM(section, "task", opts, sec) int name(unsigned long long *ctx)			\
+PROGRAM(section, "task", opts, sec, name, unsigned long long, tracepoint)		\
 {											\
 	struct cbpf_owned o = {};							\
 											\
 	if (own_task(name##_of(___bpf_ctx_cast(args)), &o))				\
 		name##_body(o, ___bpf_ctx_cast(args));					\
-	return 0;									\
 }											\
 BODY name##_body(owner_t o, unsigned long long *ctx, ##args)
 
@@ -96,7 +146,7 @@ BODY name##_body(owner_t o, unsigned long long *ctx, ##args)
 #define TRACE_SWITCH(opts, name)							\
 static __always_inline int name##_body(owner_t prev_owner, owner_t next_owner, unsigned long long *ctx,	\
 				       bool preempt, struct task_struct *prev, struct task_struct *next);	\
-PROGRAM(section, "switch", opts, "tp_btf/sched_switch") int name(unsigned long long *ctx)	\
+PROGRAM(section, "switch", opts, "tp_btf/sched_switch", name, unsigned long long, tracepoint)	\
 {											\
 	struct task_struct *prev = (void *)ctx[1], *next = (void *)ctx[2];		\
 	struct cbpf_owned prev_owner = {}, next_owner = {};				\
@@ -105,7 +155,6 @@ PROGRAM(section, "switch", opts, "tp_btf/sched_switch") int name(unsigned long l
 	either |= own_task(next, &next_owner);						\
 	if (either)									\
 		name##_body(prev_owner, next_owner, ctx, ctx[0], prev, next);		\
-	return 0;									\
 }											\
 BODY name##_body(owner_t prev_owner, owner_t next_owner, unsigned long long *ctx,	\
 				       bool preempt, struct task_struct *prev, struct task_struct *next)
@@ -120,11 +169,12 @@ static __always_inline int name##_body(owner_t o, void *at, unsigned long long *
 static __always_inline __u64 name##_key(unsigned long long *ctx, ##args) { return (__u64)(key_expr); }	\
 static __always_inline bool name##_anonymous(unsigned long long *ctx, ##args) { return anonymous_expr; }	\
 static __always_inline __u64 name##_stale(unsigned long long *ctx, ##args) { return (__u64)(stale_expr); }	\
-PROGRAM(section, "keyed", opts, sec) int name(unsigned long long *ctx)		\
+PROGRAM(section, "keyed", opts, sec, name, unsigned long long, tracepoint)		\
 {											\
 	__u64 key = name##_key(___bpf_ctx_cast(args));					\
 	struct cbpf_subject *at = raw_get(&map, &key);				\
 	struct cbpf_owned o = {};							\
+	int kept;									\
 											\
 	if (at) {									\
 		o.who = *at;								\
@@ -134,12 +184,12 @@ PROGRAM(section, "keyed", opts, sec) int name(unsigned long long *ctx)		\
 		key = name##_stale(___bpf_ctx_cast(args));				\
 		if (key)								\
 			raw_del(&stale, &key);					\
-		return 0;								\
+		return;									\
 	}										\
 	o.ok = 1;									\
-	if (name##_body(o, at, ___bpf_ctx_cast(args)) != KEEP && at)			\
+	kept = name##_body(o, at, ___bpf_ctx_cast(args));				\
+	if (kept != KEEP && at)								\
 		raw_del(&map, &key);						\
-	return 0;									\
 }											\
 BODY name##_body(owner_t o, void *at, unsigned long long *ctx, ##args)
 
@@ -161,7 +211,7 @@ static __always_inline __u64 name##_from(unsigned long long *ctx, ##args) { retu
 static __always_inline __u64 name##_to(unsigned long long *ctx, ##args) { return (__u64)(to_expr); }	\
 static __always_inline __u64 name##_since(unsigned long long *ctx, ##args) { return since_expr; }	\
 static __always_inline bool name##_anonymous(unsigned long long *ctx, ##args) { return anonymous_expr; }	\
-PROGRAM(section, "keyed", opts, sec) int name(unsigned long long *ctx)		\
+PROGRAM(section, "keyed", opts, sec, name, unsigned long long, tracepoint)		\
 {											\
 	__u64 from_key = name##_from(___bpf_ctx_cast(args));				\
 	__u64 to_key = name##_to(___bpf_ctx_cast(args));				\
@@ -181,13 +231,12 @@ PROGRAM(section, "keyed", opts, sec) int name(unsigned long long *ctx)		\
 	} else {									\
 		if (stale)								\
 			raw_del(&to, &to_key);					\
-		return 0;								\
+		return;									\
 	}										\
 	o.ok = 1;									\
 	name##_body(o, at, ___bpf_ctx_cast(args));					\
 	if (handed)									\
 		raw_del(&from, &from_key);						\
-	return 0;									\
 }											\
 BODY name##_body(owner_t o, void *at, unsigned long long *ctx, ##args)
 
@@ -203,52 +252,116 @@ static __always_inline bool record_as(owner_t o, void *map, __u64 key, const voi
 /* In an interrupt `current` is the interrupted task: what is told of it is what was taken from it. */
 #define TRACE_INTERRUPTED(opts, sec, name, args...)					\
 static __always_inline int name##_body(owner_t o, unsigned long long *ctx, ##args);	\
-PROGRAM(section, "interrupted", opts, sec) int name(unsigned long long *ctx)			\
+PROGRAM(section, "interrupted", opts, sec, name, unsigned long long, tracepoint)	\
 {											\
 	struct cbpf_owned o = {};							\
 											\
 	if (own_current(&o))								\
 		name##_body(o, ___bpf_ctx_cast(args));					\
-	return 0;									\
 }											\
 BODY name##_body(owner_t o, unsigned long long *ctx, ##args)
 
 #define TRACE_SAMPLE(opts, name)							\
 static __always_inline int name##_body(owner_t o, struct bpf_perf_event_data *ctx);	\
-PROGRAM(section, "interrupted", opts, "perf_event") int name(struct bpf_perf_event_data *ctx)	\
+PROGRAM(section, "interrupted", opts, "perf_event", name, struct bpf_perf_event_data, tracepoint)	\
 {											\
 	struct cbpf_owned o = {};							\
 											\
 	if (own_current(&o))								\
 		name##_body(o, ctx);							\
-	return 0;									\
 }											\
 BODY name##_body(owner_t o, struct bpf_perf_event_data *ctx)
 
 #define USER_FUNCTION(cast, opts, sec, name, args...)				\
 static __always_inline int name##_body(owner_t o, struct pt_regs *ctx, ##args);		\
-PROGRAM(section, "current", opts, sec) int name(struct pt_regs *ctx)				\
+PROGRAM(section, "current", opts, sec, name, struct pt_regs, user_function)		\
 {											\
 	struct cbpf_owned o = {};							\
 											\
 	if (own_current(&o))								\
 		name##_body(o, cast(args));						\
-	return 0;									\
 }											\
 BODY name##_body(owner_t o, struct pt_regs *ctx, ##args)
 #define TRACE_CALL(opts, sec, name, args...) USER_FUNCTION(___bpf_kprobe_args, opts, sec, name, ##args)
 #define TRACE_RETURN(opts, sec, name, args...) USER_FUNCTION(___bpf_kretprobe_args, opts, sec, name, ##args)
 
+/* Runs when all others are attached, for each file of each task, and sets down what there was before the trace. */
+#define TRACE_OPEN_FILES(opts, name)							\
+static __always_inline int name##_body(owner_t o, struct file *file);			\
+PROGRAM(section, "task", opts, "iter/task_file", name, struct bpf_iter__task_file, tracepoint)	\
+{											\
+	struct task_struct *task = ctx->task;						\
+	struct file *file = ctx->file;							\
+	struct cbpf_owned o = {};							\
+											\
+	if (task && file && own_task(task, &o))						\
+		name##_body(o, file);							\
+}											\
+BODY name##_body(owner_t o, struct file *file)
+
+/*
+ * A function of the kernel, written as a string. There are three ways to it, and no kernel and no grant has all: fentry
+ * and fexit (not where trampolines are refused, and at functions of modules for root alone), kprobe.multi (from 5.18, with
+ * fprobes; with fentry what a token covers) and kprobe. Each becomes a program, in one of three `sets`, a list of numbers in
+ * brackets; the body is written once. What another set does is done there by another function of another name.
+ *
+ * A body gets the function's arguments where it begins, and its result alone where it ends: only fexit has both. It is
+ * for functions that are called in process context; a body for the end is told nothing of the beginning, and finds by
+ * the thread what that one stored.
+ */
+#define SET_1(a, b, c) "set=" #a
+#define SET_2(a, b, c) "set=" #b
+#define SET_3(a, b, c) "set=" #c
+#define FUNCTION_SETS (1, 2, 3)
+
+#define FUNCTION_PROGRAM(opts, sec, name, body, type, call)				\
+PROGRAM(section, "current", opts, sec, name, type, function)				\
+{											\
+	struct cbpf_owned o = {};							\
+											\
+	if (own_current(&o))								\
+		body call;								\
+}											\
+_Pragma("GCC diagnostic pop")
+
+#define TRACE_FUNCTION(opts, sets, function, name, args...)				\
+static __always_inline int name##_body(owner_t o, void *ctx, ##args);			\
+FUNCTION_PROGRAM(opts " " SET_1 sets, "fentry/" function, name##_fentry, name##_body, unsigned long long,	\
+		 (o, ___bpf_ctx_cast(args)))						\
+FUNCTION_PROGRAM(opts " " SET_2 sets, "kprobe.multi/" function, name##_multi, name##_body, struct pt_regs,	\
+		 (o, ___bpf_kprobe_args(args)))						\
+FUNCTION_PROGRAM(opts " " SET_3 sets, "kprobe/" function, name##_kprobe, name##_body, struct pt_regs,	\
+		 (o, ___bpf_kprobe_args(args)))						\
+static __always_inline int name##_body(owner_t o, void *ctx, ##args)
+
+/* How many arguments a function has differs by kernel, and so the place of its result; the helper (5.17) knows it. */
+static __always_inline long function_result(void *ctx)
+{
+	__u64 ret = 0;
+
+	bpf_get_func_ret(ctx, &ret);
+	return ret;
+}
+
+#define TRACE_FUNCTION_END(opts, sets, function, name, ret)				\
+static __always_inline int name##_body(owner_t o, void *ctx, ret);			\
+FUNCTION_PROGRAM(opts " " SET_1 sets, "fexit/" function, name##_fexit, name##_body, unsigned long long,	\
+		 (o, ctx, (void *)function_result(ctx)))				\
+FUNCTION_PROGRAM(opts " " SET_2 sets, "kretprobe.multi/" function, name##_multi, name##_body, struct pt_regs,	\
+		 (o, ctx, (void *)PT_REGS_RC(ctx)))					\
+FUNCTION_PROGRAM(opts " " SET_3 sets, "kretprobe/" function, name##_kprobe, name##_body, struct pt_regs,	\
+		 (o, ctx, (void *)PT_REGS_RC(ctx)))					\
+static __always_inline int name##_body(owner_t o, void *ctx, ret)
+
 /* No owner exists. The proof is good for everything, and the engine loads it in scope `host` only. */
 #define TRACE_HOST(opts, sec, name, args...)					\
 static __always_inline int name##_body(owner_t o, unsigned long long *ctx, ##args);	\
-PROGRAM(section, "host", opts, sec) int name(unsigned long long *ctx)			\
+PROGRAM(section, "host", opts, sec, name, unsigned long long, tracepoint)		\
 {											\
 	struct cbpf_owned o = { .ok = owner.scope == CBPF_HOST };			\
 											\
 	if (o.ok)									\
 		name##_body(o, ___bpf_ctx_cast(args));					\
-	return 0;									\
 }											\
 BODY name##_body(owner_t o, unsigned long long *ctx, ##args)
 
@@ -258,14 +371,13 @@ BODY name##_body(owner_t o, unsigned long long *ctx, ##args)
  */
 #define DESCRIBE_CALLER(name, out, type, info)						\
 static __always_inline int name##_body(type *info);					\
-PROGRAM(section, "viewer", "", "raw_tp") int name(void *ctx)				\
+PROGRAM(section, "viewer", "", "raw_tp", name, void, tracepoint)			\
 {											\
 	__u32 zero = 0;									\
 	type *info = raw_get(&out, &zero);						\
 											\
 	if (info)									\
 		name##_body(info);							\
-	return 0;									\
 }											\
 BODY name##_body(type *info)
 
@@ -274,7 +386,7 @@ BODY name##_body(type *info)
  * stacks.
  */
 #define NAME_ADDRESSES(name, in, out)							\
-PROGRAM(section, "viewer", "", "raw_tp") int name(void *ctx)				\
+PROGRAM(section, "viewer", "", "raw_tp", name, void, tracepoint)			\
 {											\
 	static const char backtrace[] = "%pB";						\
 	__u32 zero = 0;									\
@@ -283,11 +395,11 @@ PROGRAM(section, "viewer", "", "raw_tp") int name(void *ctx)				\
 											\
 	for (int i = 0; ___from && ___to && i < VIEWER_FRAMES && ___from->at[i]; i++)	\
 		raw_name(___to->text[i], VIEWER_NAME, backtrace, &___from->at[i]);	\
-	return 0;									\
-}
+}											\
+_Pragma("GCC diagnostic pop")
 
 /* `-- COMMAND`: children belong to the family of their parent. Loaded only when a command is traced. */
-PROGRAM(section, "family", "", "tp_btf/sched_process_fork") int family_fork(unsigned long long *ctx)
+PROGRAM(section, "family", "", "tp_btf/sched_process_fork", family_fork, unsigned long long, tracepoint)
 {
 	struct task_struct *parent = (void *)ctx[0], *child = (void *)ctx[1];
 	__u32 pid = task_tgnr_btf(parent), new = task_tgnr_btf(child);
@@ -295,19 +407,17 @@ PROGRAM(section, "family", "", "tp_btf/sched_process_fork") int family_fork(unsi
 
 	if (pid != new && raw_get(&family, &pid))
 		raw_put(&family, &new, &one, BPF_ANY);
-	return 0;
 }
 _Pragma("GCC diagnostic pop")
 
 /* Attached after the tool's programs, so that they still see the last event of a process. */
-PROGRAM(section, "family", "", "tp_btf/sched_process_exit") int family_exit(unsigned long long *ctx)
+PROGRAM(section, "family", "", "tp_btf/sched_process_exit", family_exit, unsigned long long, tracepoint)
 {
 	struct task_struct *task = (void *)ctx[0];
 	__u32 pid = task_tgnr_btf(task);
 
 	if (task->signal->live.counter == 0)
 		raw_del(&family, &pid);
-	return 0;
 }
 _Pragma("GCC diagnostic pop")
 

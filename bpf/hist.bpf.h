@@ -86,7 +86,10 @@ static __always_inline void raise_max(owner_t o, struct cbpf_tally *t, __u64 amo
 	t->period[slot] = *now;
 }
 
-/* One event more under `key`; `amount` adds to its total. */
+/*
+ * One event more under `key`; `amount` adds to its total. Not a constant 0: of such an addition clang makes an instruction
+ * that 5.10 does not know.
+ */
 static __always_inline void tally_add(owner_t o, void *map, const void *key, __u64 amount)
 {
 	struct cbpf_tally *t = map_get_or_zero(o, map, key, &no_tally);

@@ -2,7 +2,7 @@
 //! checks they pass. Nothing here loads anything; that is `cbpf_common::engine`.
 
 mod check;
-pub use check::{Knob, Program, Subject, knobs, programs};
+pub use check::{KERNEL_FUNCTIONS, Knob, Program, Subject, knobs, programs};
 
 /// A compiled BPF object. There is one for each `bpf/NAME.bpf.c`.
 #[derive(Debug)]

@@ -188,6 +188,15 @@ static __always_inline __u32 owned_pid(struct task_struct *task)
 	return task && in_scope_any(task, &who) ? who.pid : 0;
 }
 
+/* The same for a thread, with its name: false, and nothing is told, when it is not the viewer's. */
+static __always_inline bool owned_thread(struct task_struct *task, struct cbpf_subject *who)
+{
+	if (!task || !in_scope_any(task, who))
+		return false;
+	BPF_CORE_READ_STR_INTO(&who->comm, task, comm);
+	return true;
+}
+
 /* Completes what is known of a proof's subject; comm and uid cost reads that a dropped event should not pay. */
 static __always_inline void describe(owner_t o, struct cbpf_subject *who)
 {

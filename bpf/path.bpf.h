@@ -77,16 +77,24 @@ static __always_inline void put_path(char *buf, __u32 at, volatile __u16 *len, c
 	*len = used + 1;
 }
 
-/* The file behind `fd` of the current task; false when there is none. */
-static __always_inline bool fd_path(struct task_struct *task, __u32 fd, struct path *path)
+/* The file behind `fd` of the current task; NULL when there is none. */
+static __always_inline struct file *fd_file(struct task_struct *task, __u32 fd)
 {
 	struct fdtable *fdt = BPF_CORE_READ(task, files, fdt);
 	struct file **slot, *file = 0;
 
 	if (fd >= BPF_CORE_READ(fdt, max_fds))
-		return false;
+		return 0;
 	slot = BPF_CORE_READ(fdt, fd);
 	bpf_probe_read_kernel(&file, sizeof(file), slot + fd);
+	return file;
+}
+
+/* Its path; false when there is no such file. */
+static __always_inline bool fd_path(struct task_struct *task, __u32 fd, struct path *path)
+{
+	struct file *file = fd_file(task, fd);
+
 	if (!file)
 		return false;
 	BPF_CORE_READ_INTO(path, file, f_path);

@@ -10,20 +10,10 @@
 
 const volatile __u64 min_ns;
 
-#define IPPROTO_TCP 6
 #define ECANCELED 125
 
-/* include/net/tcp_states.h; no BTF has that enum by name */
-enum { ESTABLISHED = 1, SYN_SENT = 2, SYN_RECV = 3 };
-
-/* An address that IPv6 has for IPv4, ::ffff:1.2.3.4 */
-static __always_inline bool is_mapped(const __be32 *addr)
-{
-	return !addr[0] && !addr[1] && addr[2] == bpf_htonl(0xffff);
-}
-
 TRACE_CURRENT_IF("", "tp_btf/inet_sock_set_state", connect_begins,
-		 (new == SYN_SENT && sk->sk_protocol == IPPROTO_TCP), const struct sock *sk, int old, int new)
+		 (new == TCP_SYN_SENT && sk->sk_protocol == IPPROTO_TCP), const struct sock *sk, int old, int new)
 {
 	own_sock(o, sk);
 	return 0;
@@ -35,29 +25,14 @@ TRACE_SOCK("", "tp_btf/inet_sock_set_state", connect_ends, sk, const struct sock
 	struct tcpconnlat_event e = {};
 
 	/* SYN_RECV: both sides are connecting at once, and the other's SYN came first. */
-	if (new == SYN_SENT || new == SYN_RECV)
+	if (new == TCP_SYN_SENT || new == TCP_SYN_RECV)
 		return KEEP;
 	e.ns = bpf_ktime_get_ns() - begun->who.ts;
 	if (e.ns < min_ns)
 		return 0;
-	if (new != ESTABLISHED)
+	if (new != TCP_ESTABLISHED)
 		e.err = sk->sk_err ?: ECANCELED;
-	e.lport = bpf_ntohs(BPF_CORE_READ((struct inet_sock *)sk, inet_sport)); /* skc_num is gone after a failure */
-	e.dport = bpf_ntohs(sk->__sk_common.skc_dport);
-	e.version = 4;
-	if (sk->__sk_common.skc_family == AF_INET6) {
-		struct in6_addr saddr = sk->__sk_common.skc_v6_rcv_saddr, daddr = sk->__sk_common.skc_v6_daddr;
-
-		if (!is_mapped(daddr.in6_u.u6_addr32)) {
-			e.version = 6;
-			__builtin_memcpy(e.saddr, &saddr, sizeof(e.saddr));
-			__builtin_memcpy(e.daddr, &daddr, sizeof(e.daddr));
-		}
-	}
-	if (e.version == 4) {
-		__builtin_memcpy(e.saddr, &(__be32){ sk->__sk_common.skc_rcv_saddr }, 4);
-		__builtin_memcpy(e.daddr, &(__be32){ sk->__sk_common.skc_daddr }, 4);
-	}
+	sock_ends(sk, &e.ends);
 	emit(o, &e.head, sizeof(e));
 	return 0;
 }

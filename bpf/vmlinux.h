@@ -35,6 +35,114 @@ typedef unsigned char __u8;
 
 typedef __u32 __wsum;
 
+typedef struct {
+	int counter;
+} atomic_t;
+
+typedef __u8 u8;
+
+typedef __u16 u16;
+
+struct qspinlock {
+	union {
+		atomic_t val;
+		struct {
+			u8 locked;
+			u8 pending;
+		};
+		struct {
+			u16 locked_pending;
+			u16 tail;
+		};
+	};
+};
+
+typedef struct qspinlock arch_spinlock_t;
+
+struct raw_spinlock {
+	arch_spinlock_t raw_lock;
+};
+
+struct spinlock {
+	union {
+		struct raw_spinlock rlock;
+	};
+};
+
+typedef struct spinlock spinlock_t;
+
+typedef unsigned int gfp_t;
+
+struct xarray {
+	spinlock_t xa_lock;
+	gfp_t xa_flags;
+	void *xa_head;
+};
+
+typedef __s64 s64;
+
+typedef struct {
+	s64 counter;
+} atomic64_t;
+
+typedef atomic64_t atomic_long_t;
+
+struct optimistic_spin_queue {
+	atomic_t tail;
+};
+
+typedef struct raw_spinlock raw_spinlock_t;
+
+struct list_head {
+	struct list_head *next;
+	struct list_head *prev;
+};
+
+struct rw_semaphore {
+	atomic_long_t count;
+	atomic_long_t owner;
+	struct optimistic_spin_queue osq;
+	raw_spinlock_t wait_lock;
+	struct list_head wait_list;
+};
+
+struct rb_node;
+
+struct rb_root {
+	struct rb_node *rb_node;
+};
+
+struct rb_root_cached {
+	struct rb_root rb_root;
+	struct rb_node *rb_leftmost;
+};
+
+typedef __u32 u32;
+
+typedef u32 errseq_t;
+
+struct inode;
+
+struct address_space_operations;
+
+struct address_space {
+	struct inode *host;
+	struct xarray i_pages;
+	struct rw_semaphore invalidate_lock;
+	gfp_t gfp_mask;
+	atomic_t i_mmap_writable;
+	struct rb_root_cached i_mmap;
+	long unsigned int nrpages;
+	long unsigned int writeback_index;
+	const struct address_space_operations *a_ops;
+	long unsigned int flags;
+	errseq_t wb_err;
+	spinlock_t i_private_lock;
+	struct list_head i_private_list;
+	struct rw_semaphore i_mmap_rwsem;
+	void *i_private_data;
+};
+
 typedef __u32 blk_opf_t;
 
 enum rw_hint {
@@ -47,13 +155,7 @@ enum rw_hint {
 	WRITE_LIFE_HINT_NR = 6,
 } __attribute__((mode(byte)));
 
-typedef __u8 u8;
-
 typedef u8 blk_status_t;
-
-typedef struct {
-	int counter;
-} atomic_t;
 
 typedef __u64 u64;
 
@@ -114,19 +216,6 @@ struct percpu_ref {
 	struct percpu_ref_data *data;
 };
 
-struct list_head {
-	struct list_head *next;
-	struct list_head *prev;
-};
-
-typedef __s64 s64;
-
-typedef struct {
-	s64 counter;
-} atomic64_t;
-
-typedef atomic64_t atomic_long_t;
-
 struct work_struct;
 
 typedef void (*work_func_t)(struct work_struct *);
@@ -174,49 +263,11 @@ struct cgroup_subsys_state {
 	struct cgroup_subsys_state *rstat_flush_next;
 };
 
-typedef __u16 u16;
-
-struct qspinlock {
-	union {
-		atomic_t val;
-		struct {
-			u8 locked;
-			u8 pending;
-		};
-		struct {
-			u16 locked_pending;
-			u16 tail;
-		};
-	};
-};
-
-typedef struct qspinlock arch_spinlock_t;
-
-struct raw_spinlock {
-	arch_spinlock_t raw_lock;
-};
-
-struct spinlock {
-	union {
-		struct raw_spinlock rlock;
-	};
-};
-
-typedef struct spinlock spinlock_t;
-
 struct refcount_struct {
 	atomic_t refs;
 };
 
 typedef struct refcount_struct refcount_t;
-
-typedef unsigned int gfp_t;
-
-struct xarray {
-	spinlock_t xa_lock;
-	gfp_t xa_flags;
-	void *xa_head;
-};
 
 struct hlist_node;
 
@@ -303,17 +354,9 @@ struct blkcg_gq {
 	struct callback_head callback_head;
 };
 
-typedef __u32 u32;
-
 typedef u32 __kernel_dev_t;
 
 typedef __kernel_dev_t dev_t;
-
-typedef struct raw_spinlock raw_spinlock_t;
-
-struct optimistic_spin_queue {
-	atomic_t tail;
-};
 
 struct mutex {
 	atomic_long_t owner;
@@ -585,8 +628,6 @@ struct gendisk;
 
 struct disk_stats;
 
-struct address_space;
-
 struct blk_holder_ops;
 
 struct partition_meta_info;
@@ -833,6 +874,25 @@ enum bpf_func_id {
 	__BPF_FUNC_MAX_ID = 212,
 };
 
+struct bpf_iter_meta;
+
+struct task_struct;
+
+struct file;
+
+struct bpf_iter__task_file {
+	union {
+		struct bpf_iter_meta *meta;
+	};
+	union {
+		struct task_struct *task;
+	};
+	u32 fd;
+	union {
+		struct file *file;
+	};
+};
+
 enum bpf_map_type {
 	BPF_MAP_TYPE_UNSPEC = 0,
 	BPF_MAP_TYPE_HASH = 1,
@@ -939,15 +999,6 @@ struct bpf_perf_event_data {
 struct load_weight {
 	long unsigned int weight;
 	u32 inv_weight;
-};
-
-struct rb_root {
-	struct rb_node *rb_node;
-};
-
-struct rb_root_cached {
-	struct rb_root rb_root;
-	struct rb_node *rb_leftmost;
 };
 
 struct sched_avg {
@@ -1189,6 +1240,22 @@ struct cgroup_namespace {
 	struct css_set *root_cset;
 };
 
+enum cgroup_subsys_id {
+	cpuset_cgrp_id = 0,
+	cpu_cgrp_id = 1,
+	cpuacct_cgrp_id = 2,
+	io_cgrp_id = 3,
+	memory_cgrp_id = 4,
+	devices_cgrp_id = 5,
+	freezer_cgrp_id = 6,
+	net_cls_cgrp_id = 7,
+	perf_event_cgrp_id = 8,
+	net_prio_cgrp_id = 9,
+	hugetlb_cgrp_id = 10,
+	pids_cgrp_id = 11,
+	CGROUP_SUBSYS_COUNT = 12,
+};
+
 typedef unsigned int __kernel_uid32_t;
 
 typedef __kernel_uid32_t uid_t;
@@ -1303,8 +1370,6 @@ struct lockref {
 	};
 };
 
-struct inode;
-
 struct dentry_operations;
 
 struct super_block;
@@ -1338,8 +1403,6 @@ struct dentry {
 	} d_u;
 };
 
-struct file;
-
 struct fdtable {
 	unsigned int max_fds;
 	struct file **fd;
@@ -1361,8 +1424,6 @@ struct path {
 typedef long long int __kernel_loff_t;
 
 typedef __kernel_loff_t loff_t;
-
-typedef u32 errseq_t;
 
 struct file_ra_state {
 	long unsigned int start;
@@ -1419,6 +1480,34 @@ struct file {
 	file_ref_t f_ref;
 };
 
+struct lock_class_key {};
+
+struct fs_context;
+
+struct fs_parameter_spec;
+
+struct module;
+
+struct file_system_type {
+	const char *name;
+	int fs_flags;
+	int (*init_fs_context)(struct fs_context *);
+	const struct fs_parameter_spec *parameters;
+	struct dentry * (*mount)(struct file_system_type *, int, const char *, void *);
+	void (*kill_sb)(struct super_block *);
+	struct module *owner;
+	struct file_system_type *next;
+	struct hlist_head fs_supers;
+	struct lock_class_key s_lock_key;
+	struct lock_class_key s_umount_key;
+	struct lock_class_key s_vfs_rename_key;
+	struct lock_class_key s_writers_key[3];
+	struct lock_class_key i_lock_key;
+	struct lock_class_key i_mutex_key;
+	struct lock_class_key invalidate_lock_key;
+	struct lock_class_key i_mutex_dir_key;
+};
+
 struct files_struct {
 	atomic_t count;
 	bool resize_in_progress;
@@ -1439,6 +1528,136 @@ struct files_struct {
 	long: 64;
 	long: 64;
 	long: 64;
+};
+
+typedef struct {
+	long unsigned int f;
+} memdesc_flags_t;
+
+typedef struct {
+	long unsigned int val;
+} swp_entry_t;
+
+struct page_pool;
+
+struct page {
+	memdesc_flags_t flags;
+	union {
+		struct {
+			union {
+				struct list_head lru;
+				struct list_head buddy_list;
+				struct list_head pcp_list;
+				struct llist_node pcp_llist;
+			};
+			struct address_space *mapping;
+			union {
+				long unsigned int __folio_index;
+				long unsigned int share;
+				long unsigned int buddy_since;
+			};
+			long unsigned int private;
+		};
+		struct {
+			long unsigned int pp_magic;
+			struct page_pool *pp;
+			long unsigned int _pp_mapping_pad;
+			long unsigned int dma_addr;
+			atomic_long_t pp_ref_count;
+		};
+		struct {
+			long unsigned int compound_head;
+		};
+		struct {
+			void *_unused_pgmap_compound_head;
+			void *zone_device_data;
+		};
+		struct callback_head callback_head;
+	};
+	union {
+		unsigned int page_type;
+		atomic_t _mapcount;
+	};
+	atomic_t _refcount;
+	long unsigned int memcg_data;
+};
+
+typedef int mm_id_mapcount_t;
+
+typedef unsigned int mm_id_t;
+
+struct dev_pagemap;
+
+struct folio {
+	union {
+		struct {
+			memdesc_flags_t flags;
+			union {
+				struct list_head lru;
+				struct {
+					void *__filler;
+					unsigned int mlock_count;
+				};
+				struct dev_pagemap *pgmap;
+			};
+			struct address_space *mapping;
+			union {
+				long unsigned int index;
+				long unsigned int share;
+			};
+			union {
+				void *private;
+				swp_entry_t swap;
+			};
+			atomic_t _mapcount;
+			atomic_t _refcount;
+			long unsigned int memcg_data;
+		};
+		struct page page;
+	};
+	union {
+		struct {
+			long unsigned int _flags_1;
+			long unsigned int _head_1;
+			union {
+				struct {
+					atomic_t _large_mapcount;
+					atomic_t _nr_pages_mapped;
+					atomic_t _entire_mapcount;
+					atomic_t _pincount;
+					mm_id_mapcount_t _mm_id_mapcount[2];
+					union {
+						mm_id_t _mm_id[2];
+						long unsigned int _mm_ids;
+					};
+				};
+				long unsigned int _usable_1[4];
+			};
+			atomic_t _mapcount_1;
+			atomic_t _refcount_1;
+			unsigned int _nr_pages;
+		};
+		struct page __page_1;
+	};
+	union {
+		struct {
+			long unsigned int _flags_2;
+			long unsigned int _head_2;
+			struct list_head _deferred_list;
+		};
+		struct page __page_2;
+	};
+	union {
+		struct {
+			long unsigned int _flags_3;
+			long unsigned int _head_3;
+			void *_hugetlb_subpool;
+			void *_hugetlb_cgroup;
+			void *_hugetlb_cgroup_rsvd;
+			void *_hugetlb_hwpoison;
+		};
+		struct page __page_3;
+	};
 };
 
 typedef struct {
@@ -1651,8 +1870,6 @@ typedef struct {
 	int owned;
 	wait_queue_head_t wq;
 } socket_lock_t;
-
-struct page;
 
 struct page_frag {
 	struct page *page;
@@ -2067,34 +2284,6 @@ enum inode_state_flags_t {
 	I_PINNING_NETFS_WB = 262144,
 };
 
-struct rw_semaphore {
-	atomic_long_t count;
-	atomic_long_t owner;
-	struct optimistic_spin_queue osq;
-	raw_spinlock_t wait_lock;
-	struct list_head wait_list;
-};
-
-struct address_space_operations;
-
-struct address_space {
-	struct inode *host;
-	struct xarray i_pages;
-	struct rw_semaphore invalidate_lock;
-	gfp_t gfp_mask;
-	atomic_t i_mmap_writable;
-	struct rb_root_cached i_mmap;
-	long unsigned int nrpages;
-	long unsigned int writeback_index;
-	const struct address_space_operations *a_ops;
-	long unsigned int flags;
-	errseq_t wb_err;
-	spinlock_t i_private_lock;
-	struct list_head i_private_list;
-	struct rw_semaphore i_mmap_rwsem;
-	void *i_private_data;
-};
-
 struct posix_acl;
 
 struct inode_operations;
@@ -2260,8 +2449,6 @@ typedef enum irqreturn irqreturn_t;
 
 typedef irqreturn_t (*irq_handler_t)(int, void *);
 
-struct task_struct;
-
 struct proc_dir_entry;
 
 struct irqaction {
@@ -2331,6 +2518,28 @@ struct kernfs_node {
 	struct callback_head rcu;
 };
 
+typedef long int __kernel_long_t;
+
+typedef __kernel_long_t __kernel_ssize_t;
+
+typedef __kernel_ssize_t ssize_t;
+
+struct wait_page_queue;
+
+struct kiocb {
+	struct file *ki_filp;
+	loff_t ki_pos;
+	void (*ki_complete)(struct kiocb *, long int);
+	void *private;
+	int ki_flags;
+	u16 ki_ioprio;
+	u8 ki_write_stream;
+	union {
+		struct wait_page_queue *ki_waitq;
+		ssize_t (*dio_complete)(void *);
+	};
+};
+
 typedef long unsigned int __kernel_ulong_t;
 
 struct rlimit {
@@ -2372,6 +2581,228 @@ struct linux_binprm {
 	char buf[256];
 };
 
+struct mem_cgroup_id {
+	int id;
+	refcount_t ref;
+};
+
+struct page_counter {
+	atomic_long_t usage;
+	long unsigned int failcnt;
+	long: 64;
+	long: 64;
+	long: 64;
+	long: 64;
+	long: 64;
+	long: 64;
+	struct cacheline_padding _pad1_;
+	long unsigned int emin;
+	atomic_long_t min_usage;
+	atomic_long_t children_min_usage;
+	long unsigned int elow;
+	atomic_long_t low_usage;
+	atomic_long_t children_low_usage;
+	long unsigned int watermark;
+	long unsigned int local_watermark;
+	struct cacheline_padding _pad2_;
+	bool protection_support;
+	bool track_failcnt;
+	long unsigned int min;
+	long unsigned int low;
+	long unsigned int high;
+	long unsigned int max;
+	struct page_counter *parent;
+	long: 64;
+	long: 64;
+};
+
+struct vmpressure {
+	long unsigned int scanned;
+	long unsigned int reclaimed;
+	long unsigned int tree_scanned;
+	long unsigned int tree_reclaimed;
+	spinlock_t sr_lock;
+	struct list_head events;
+	struct mutex events_lock;
+	struct work_struct work;
+};
+
+struct percpu_counter {
+	raw_spinlock_t lock;
+	s64 count;
+	struct list_head list;
+	s32 *counters;
+};
+
+struct fprop_global {
+	struct percpu_counter events;
+	unsigned int period;
+	seqcount_t sequence;
+};
+
+struct wb_domain {
+	spinlock_t lock;
+	struct fprop_global completions;
+	struct timer_list period_timer;
+	long unsigned int period_time;
+	long unsigned int dirty_limit_tstamp;
+	long unsigned int dirty_limit;
+};
+
+struct wb_completion {
+	atomic_t cnt;
+	wait_queue_head_t *waitq;
+};
+
+struct memcg_cgwb_frn {
+	u64 bdi_id;
+	int memcg_id;
+	u64 at;
+	struct wb_completion done;
+};
+
+struct deferred_split {
+	spinlock_t split_queue_lock;
+	struct list_head split_queue;
+	long unsigned int split_queue_len;
+};
+
+struct mem_cgroup_threshold_ary;
+
+struct mem_cgroup_thresholds {
+	struct mem_cgroup_threshold_ary *primary;
+	struct mem_cgroup_threshold_ary *spare;
+};
+
+struct memcg_vmstats;
+
+struct obj_cgroup;
+
+struct memcg_vmstats_percpu;
+
+struct memcg1_events_percpu;
+
+struct mem_cgroup_per_node;
+
+struct mem_cgroup {
+	struct cgroup_subsys_state css;
+	struct mem_cgroup_id id;
+	long: 64;
+	long: 64;
+	long: 64;
+	long: 64;
+	long: 64;
+	struct page_counter memory;
+	union {
+		struct page_counter swap;
+		struct page_counter memsw;
+	};
+	struct list_head memory_peaks;
+	struct list_head swap_peaks;
+	spinlock_t peaks_lock;
+	struct work_struct high_work;
+	long unsigned int zswap_max;
+	bool zswap_writeback;
+	struct vmpressure vmpressure;
+	bool oom_group;
+	int swappiness;
+	struct cgroup_file events_file;
+	struct cgroup_file events_local_file;
+	struct cgroup_file swap_events_file;
+	struct memcg_vmstats *vmstats;
+	atomic_long_t memory_events[9];
+	atomic_long_t memory_events_local[9];
+	u64 socket_pressure;
+	int kmemcg_id;
+	struct obj_cgroup *objcg;
+	struct obj_cgroup *orig_objcg;
+	struct list_head objcg_list;
+	struct memcg_vmstats_percpu *vmstats_percpu;
+	struct list_head cgwb_list;
+	struct wb_domain cgwb_domain;
+	struct memcg_cgwb_frn cgwb_frn[4];
+	struct deferred_split deferred_split_queue;
+	long: 64;
+	long: 64;
+	long: 64;
+	long: 64;
+	long: 64;
+	struct page_counter kmem;
+	struct page_counter tcpmem;
+	struct memcg1_events_percpu *events_percpu;
+	long unsigned int soft_limit;
+	long unsigned int shown_ram;
+	bool oom_lock;
+	int under_oom;
+	int oom_kill_disable;
+	struct mutex thresholds_lock;
+	struct mem_cgroup_thresholds thresholds;
+	struct mem_cgroup_thresholds memsw_thresholds;
+	struct list_head oom_notify;
+	bool tcpmem_active;
+	int tcpmem_pressure;
+	struct list_head event_list;
+	spinlock_t event_list_lock;
+	struct mem_cgroup_per_node *nodeinfo[0];
+	long: 64;
+	long: 64;
+	long: 64;
+	long: 64;
+	long: 64;
+};
+
+struct zswap_lruvec_state {
+	atomic_long_t nr_disk_swapins;
+};
+
+struct pglist_data;
+
+struct lruvec {
+	struct list_head lists[5];
+	spinlock_t lru_lock;
+	long unsigned int anon_cost;
+	long unsigned int file_cost;
+	atomic_long_t nonresident_age;
+	long unsigned int refaults[2];
+	long unsigned int flags;
+	struct pglist_data *pgdat;
+	struct zswap_lruvec_state zswap_lruvec_state;
+};
+
+struct mem_cgroup_reclaim_iter {
+	struct mem_cgroup *position;
+	atomic_t generation;
+};
+
+struct lruvec_stats_percpu;
+
+struct lruvec_stats;
+
+struct shrinker_info;
+
+struct mem_cgroup_per_node {
+	struct mem_cgroup *memcg;
+	struct lruvec_stats_percpu *lruvec_stats_percpu;
+	struct lruvec_stats *lruvec_stats;
+	struct shrinker_info *shrinker_info;
+	struct rb_node tree_node;
+	long unsigned int usage_in_excess;
+	bool on_tree;
+	struct lruvec lruvec;
+	long: 64;
+	long: 64;
+	long: 64;
+	long: 64;
+	struct cacheline_padding _pad2_;
+	long unsigned int lru_zone_size[25];
+	struct mem_cgroup_reclaim_iter iter;
+	long: 64;
+	long: 64;
+	long: 64;
+	long: 64;
+	long: 64;
+};
+
 struct maple_tree {
 	union {
 		spinlock_t ma_lock;
@@ -2391,13 +2822,6 @@ struct rcuwait {
 };
 
 typedef long unsigned int vm_flags_t;
-
-struct percpu_counter {
-	raw_spinlock_t lock;
-	s64 count;
-	struct list_head list;
-	s32 *counters;
-};
 
 struct ldt_struct;
 
@@ -2430,8 +2854,6 @@ struct uprobes_state {
 	struct xol_area *xol_area;
 	struct hlist_head head_tramps;
 };
-
-typedef unsigned int mm_id_t;
 
 struct mm_cid;
 
@@ -2535,6 +2957,28 @@ struct mm_struct {
 	long unsigned int cpu_bitmap[0];
 };
 
+struct mount;
+
+struct mnt_namespace {
+	struct ns_common ns;
+	struct mount *root;
+	struct {
+		struct rb_root mounts;
+		struct rb_node *mnt_last_node;
+		struct rb_node *mnt_first_node;
+	};
+	struct user_namespace *user_ns;
+	struct ucounts *ucounts;
+	wait_queue_head_t poll;
+	u64 seq_origin;
+	u64 event;
+	__u32 n_fsnotify_mask;
+	struct fsnotify_mark_connector *n_fsnotify_marks;
+	unsigned int nr_mounts;
+	unsigned int pending_mounts;
+	refcount_t passive;
+};
+
 struct mnt_idmap;
 
 struct vfsmount {
@@ -2545,8 +2989,6 @@ struct vfsmount {
 };
 
 struct mnt_pcp;
-
-struct mnt_namespace;
 
 struct mountpoint;
 
@@ -2610,6 +3052,155 @@ struct nsproxy {
 	struct time_namespace *time_ns;
 	struct time_namespace *time_ns_for_children;
 	struct cgroup_namespace *cgroup_ns;
+};
+
+struct free_area {
+	struct list_head free_list[5];
+	long unsigned int nr_free;
+	long unsigned int nr_unreported[5];
+};
+
+struct llist_head {
+	struct llist_node *first;
+};
+
+struct per_cpu_pages;
+
+struct per_cpu_zonestat;
+
+struct zone {
+	long unsigned int _watermark[4];
+	long unsigned int watermark_boost;
+	long unsigned int nr_reserved_highatomic;
+	long unsigned int nr_free_highatomic;
+	long int lowmem_reserve[5];
+	int node;
+	struct pglist_data *zone_pgdat;
+	struct per_cpu_pages *per_cpu_pageset;
+	struct per_cpu_zonestat *per_cpu_zonestats;
+	int pageset_high_min;
+	int pageset_high_max;
+	int pageset_batch;
+	long unsigned int zone_start_pfn;
+	atomic_long_t managed_pages;
+	long unsigned int spanned_pages;
+	long unsigned int present_pages;
+	long unsigned int present_early_pages;
+	const char *name;
+	long unsigned int nr_isolate_pageblock;
+	seqlock_t span_seqlock;
+	int initialized;
+	u16 *block_free;
+	u16 *block_stuck;
+	long unsigned int block_free_base;
+	long unsigned int block_free_nr;
+	long: 64;
+	struct cacheline_padding _pad1_;
+	struct free_area free_area[11];
+	long unsigned int flags;
+	spinlock_t lock;
+	struct llist_head trylock_free_pages;
+	long: 64;
+	long: 64;
+	long: 64;
+	long: 64;
+	long: 64;
+	struct cacheline_padding _pad2_;
+	long unsigned int percpu_drift_mark;
+	long unsigned int compact_cached_free_pfn;
+	long unsigned int compact_cached_migrate_pfn[2];
+	long unsigned int compact_init_migrate_pfn;
+	long unsigned int compact_init_free_pfn;
+	unsigned int compact_considered;
+	unsigned int compact_defer_shift;
+	int compact_order_failed;
+	bool compact_blockskip_flush;
+	bool contiguous;
+	long: 0;
+	struct cacheline_padding _pad3_;
+	atomic_long_t vm_stat[11];
+	atomic_long_t vm_numa_event[6];
+	long: 64;
+	long: 64;
+	long: 64;
+	long: 64;
+	long: 64;
+	long: 64;
+	long: 64;
+};
+
+struct zoneref {
+	struct zone *zone;
+	int zone_idx;
+};
+
+struct zonelist {
+	struct zoneref _zonerefs[5121];
+};
+
+enum zone_type {
+	ZONE_DMA = 0,
+	ZONE_DMA32 = 1,
+	ZONE_NORMAL = 2,
+	ZONE_MOVABLE = 3,
+	ZONE_DEVICE = 4,
+	__MAX_NR_ZONES = 5,
+};
+
+struct per_cpu_nodestat;
+
+struct memory_tier;
+
+struct pglist_data {
+	struct zone node_zones[5];
+	struct zonelist node_zonelists[2];
+	int nr_zones;
+	spinlock_t node_size_lock;
+	long unsigned int node_start_pfn;
+	long unsigned int node_present_pages;
+	long unsigned int node_spanned_pages;
+	int node_id;
+	wait_queue_head_t kswapd_wait;
+	wait_queue_head_t pfmemalloc_wait;
+	wait_queue_head_t reclaim_wait[4];
+	atomic_t nr_writeback_throttled;
+	long unsigned int nr_reclaim_start;
+	struct mutex kswapd_lock;
+	struct task_struct *kswapd;
+	int kswapd_order;
+	enum zone_type kswapd_highest_zoneidx;
+	atomic_t kswapd_failures;
+	int kcompactd_max_order;
+	enum zone_type kcompactd_highest_zoneidx;
+	wait_queue_head_t kcompactd_wait;
+	struct task_struct *kcompactd;
+	bool proactive_compact_trigger;
+	long unsigned int totalreserve_pages;
+	long unsigned int min_unmapped_pages;
+	long unsigned int min_slab_pages;
+	long: 64;
+	long: 64;
+	long: 64;
+	struct cacheline_padding _pad1_;
+	long unsigned int first_deferred_pfn;
+	struct deferred_split deferred_split_queue;
+	unsigned int nbp_rl_start;
+	long unsigned int nbp_rl_nr_cand;
+	unsigned int nbp_threshold;
+	unsigned int nbp_th_start;
+	long unsigned int nbp_th_nr_cand;
+	struct lruvec __lruvec;
+	long unsigned int flags;
+	long: 64;
+	long: 64;
+	long: 64;
+	struct cacheline_padding _pad2_;
+	struct per_cpu_nodestat *per_cpu_nodestats;
+	atomic_long_t vm_stat[51];
+	struct memory_tier *memtier;
+	long: 64;
+	long: 64;
+	long: 64;
 };
 
 struct upid {
@@ -2787,8 +3378,6 @@ struct request {
 	rq_end_io_fn *end_io;
 	void *end_io_data;
 };
-
-struct lock_class_key {};
 
 typedef unsigned int blk_features_t;
 
@@ -3430,12 +4019,6 @@ struct list_lru {
 	struct xarray xa;
 };
 
-struct llist_head {
-	struct llist_node *first;
-};
-
-struct file_system_type;
-
 struct super_operations;
 
 struct dquot_operations;
@@ -3818,8 +4401,6 @@ struct numa_group;
 struct rseq;
 
 struct task_delay_info;
-
-struct obj_cgroup;
 
 struct uprobe_task;
 
@@ -4370,6 +4951,22 @@ struct user_namespace {
 	long int ucount_max[12];
 	long int rlimit_max[4];
 	struct binfmt_misc *binfmt_misc;
+};
+
+enum zone_stat_item {
+	NR_FREE_PAGES = 0,
+	NR_FREE_PAGES_BLOCKS = 1,
+	NR_ZONE_LRU_BASE = 2,
+	NR_ZONE_INACTIVE_ANON = 2,
+	NR_ZONE_ACTIVE_ANON = 3,
+	NR_ZONE_INACTIVE_FILE = 4,
+	NR_ZONE_ACTIVE_FILE = 5,
+	NR_ZONE_UNEVICTABLE = 6,
+	NR_ZONE_WRITE_PENDING = 7,
+	NR_MLOCK = 8,
+	NR_ZSPAGES = 9,
+	NR_FREE_CMA_PAGES = 10,
+	NR_VM_ZONE_STAT_ITEMS = 11,
 };
 
 

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use cbpf_bpf::events::{cbpf_hist, cbpf_tally};
+use cbpf_bpf::events::{cbpf_hist, cbpf_tally, filetop_value};
 use plain::Plain;
 
 /// A value that only grows.
@@ -32,6 +32,21 @@ impl Cumulative for cbpf_tally {
     }
     fn count(&self) -> u64 {
         self.count
+    }
+}
+
+impl Cumulative for filetop_value {
+    fn since(&self, before: &Self) -> Self {
+        Self {
+            reads: self.reads - before.reads,
+            writes: self.writes - before.writes,
+            read_bytes: self.read_bytes - before.read_bytes,
+            write_bytes: self.write_bytes - before.write_bytes,
+            ..*self
+        }
+    }
+    fn count(&self) -> u64 {
+        self.reads + self.writes
     }
 }
 

@@ -12,14 +12,14 @@ use std::sync::Mutex;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use cbpf_bpf::events::{cbpf_counts, cbpf_owner, cbpf_scope, kernel_names, kernel_stack, viewer_info};
-use cbpf_bpf::{Object, Program, Subject};
+use cbpf_bpf::{KERNEL_FUNCTIONS, Object, Program, Subject};
 use libbpf_rs::{
-    AsRawLibbpf as _, Link, MapCore as _, MapFlags, MapType, OpenObject, PrintLevel, ProgramInput, UprobeMultiOpts,
-    UprobeOpts,
+    AsRawLibbpf as _, Link, MapCore as _, MapFlags, MapType, OpenObject, OpenProgramMut, PrintLevel, ProgramInput,
+    UprobeMultiOpts, UprobeOpts,
 };
 use plain::Plain;
 
-use crate::kernel_types::KernelTypes;
+use crate::kernel_types::{Functions, KernelTypes, functions_by_libbpf};
 use crate::token::{self, Masks, Token};
 
 /// What a tool asks of the engine: an object, how its knobs stand, and what to attach to. Typed and bounded, so
@@ -75,6 +75,11 @@ knob!(u8, u32, i32, u64);
 impl Knob for bool {
     fn bytes(self) -> Vec<u8> {
         vec![self.into()]
+    }
+}
+impl Knob for Vec<u8> {
+    fn bytes(self) -> Vec<u8> {
+        self
     }
 }
 impl Knob for &str {
@@ -226,13 +231,14 @@ pub fn load(plan: &Plan, owner: &cbpf_owner, options: Options<'_>) -> Result<Loa
     ensure!(owner.scope != cbpf_scope::CBPF_NOBODY.0, "the ownership record is empty");
     let tool = plan.object.name;
     let types = KernelTypes::of(plan.object.types).ok();
+    let functions = functions(types.as_ref())?;
     let object = open(plan.object, options.token, types.as_ref())?;
     let programs = cbpf_bpf::programs(&object)?;
     let mut reasons = Vec::new();
     let mut opened = Some(object);
     for set in sets(&programs) {
         let object = opened.take().map_or_else(|| open(plan.object, options.token, types.as_ref()), Ok)?;
-        match load_set(plan, owner, options, &programs, set, object) {
+        match load_set(plan, owner, options, functions, &programs, set, object) {
             Ok(mut loaded) => {
                 loaded.passed_over = reasons;
                 return Ok(loaded);
@@ -259,7 +265,7 @@ impl std::error::Error for BadPlan {}
 /// kernel has, which takes its time.
 fn open(object: &Object, token: Option<&Token>, types: Option<&KernelTypes>) -> Result<OpenObject> {
     let name = CString::new(object.name)?;
-    let types = types.map(KernelTypes::path);
+    let types = types.and_then(KernelTypes::path);
     let opts = libbpf_sys::bpf_object_open_opts {
         sz: size_of::<libbpf_sys::bpf_object_open_opts>() as _,
         object_name: name.as_ptr(),
@@ -335,9 +341,10 @@ pub fn lacks(tool: &str, allows: &Masks) -> Result<Masks> {
 /// Loads each set of the plan's programs that this kernel takes, and attaches none: what the verifier makes of them.
 pub fn verify(plan: &Plan, owner: &cbpf_owner, options: Options<'_>) -> Result<Vec<Loaded>> {
     let programs = cbpf_bpf::programs(&open(plan.object, options.token, None)?)?;
+    let functions = functions_by_libbpf()?;
     let results = sets(&programs).into_iter().map(|set| {
         let object = open(plan.object, options.token, None)?;
-        load_programs(plan, owner, options, &programs, set, object)
+        load_programs(plan, owner, options, functions, &programs, set, object)
     });
     let (loaded, refused): (Vec<_>, Vec<_>) = results.partition(Result::is_ok);
     if loaded.is_empty() {
@@ -393,13 +400,17 @@ fn load_set(
     plan: &Plan,
     owner: &cbpf_owner,
     options: Options<'_>,
+    functions: Functions,
     programs: &[Program],
     set: u32,
     object: OpenObject,
 ) -> Result<Loaded> {
-    let (mut loaded, wanted) = load_programs(plan, owner, options, programs, set, object)?;
-    // The family's own programs last: a process is forgotten after the tool has seen it end.
-    let (family, own): (Vec<&Program>, Vec<&Program>) = wanted.into_iter().partition(|p| p.subject == Subject::Family);
+    let (mut loaded, wanted) = load_programs(plan, owner, options, functions, programs, set, object)?;
+    // The family's own programs last: a process is forgotten after the tool has seen it end. Before them what looks at
+    // the past, so that nothing falls between that and the trace.
+    let (family, mut own): (Vec<&Program>, Vec<&Program>) =
+        wanted.into_iter().partition(|p| p.subject == Subject::Family);
+    own.sort_by_key(|p| p.section.starts_with("iter/"));
     for program in own.into_iter().chain(family) {
         loaded.attach(plan, program).map_err(|e| {
             let why = complaint().unwrap_or_else(|| format!("{e:#}"));
@@ -414,6 +425,7 @@ fn load_programs<'p>(
     plan: &Plan,
     owner: &cbpf_owner,
     options: Options<'_>,
+    functions: Functions,
     programs: &'p [Program],
     set: u32,
     mut object: OpenObject,
@@ -429,7 +441,11 @@ fn load_programs<'p>(
     size_maps(plan, owner, options, &mut object)?;
     for mut program in object.progs_mut() {
         let name = program.name().to_string_lossy().into_owned();
-        program.set_autoload(wanted.iter().any(|p| p.name == name));
+        let wanted = wanted.iter().any(|p| p.name == name);
+        program.set_autoload(wanted);
+        if wanted {
+            link(&mut program, functions)?;
+        }
     }
     if let Some(token) = options.token {
         let lacks = token.allows.lacks(&needs(&object));
@@ -443,6 +459,42 @@ fn load_programs<'p>(
     })?;
 
     Ok((Loaded { object, links: Vec::new(), events: plan.events, set, passed_over: Vec::new() }, wanted))
+}
+
+fn functions(types: Option<&KernelTypes>) -> Result<Functions> {
+    types.map_or_else(functions_by_libbpf, |types| Ok(types.functions))
+}
+
+/// Puts calls of kernel functions where a program has their numbers, and nothing where this kernel lacks them.
+fn link(program: &mut OpenProgramMut<'_>, functions: Functions) -> Result<()> {
+    const CALL: u8 = (libbpf_sys::BPF_JMP | libbpf_sys::BPF_CALL) as u8;
+    let raw = program.as_libbpf_object().as_ptr();
+    let mut changed = false;
+    // SAFETY: the program belongs to an open object, and libbpf says how many instructions it has there.
+    let mut insns = unsafe {
+        let (first, count) = (libbpf_sys::bpf_program__insns(raw), libbpf_sys::bpf_program__insn_cnt(raw));
+        std::slice::from_raw_parts(first, count as usize).to_vec()
+    };
+    for insn in insns.iter_mut().filter(|insn| insn.code == CALL && insn.src_reg() == 0) {
+        let Some(nth) = KERNEL_FUNCTIONS.iter().position(|(number, _)| *number == insn.imm) else { continue };
+        changed = true;
+        *insn = libbpf_sys::bpf_insn::default();
+        match functions[nth] {
+            Some(id) => {
+                insn.code = CALL;
+                insn.set_src_reg(libbpf_sys::BPF_PSEUDO_KFUNC_CALL as u8);
+                insn.imm = id as i32;
+            }
+            // A jump to the next instruction.
+            None => insn.code = (libbpf_sys::BPF_JMP | libbpf_sys::BPF_JA) as u8,
+        }
+    }
+    if changed {
+        // SAFETY: as above; libbpf copies the instructions.
+        let ret = unsafe { libbpf_sys::bpf_program__set_insns(raw, insns.as_mut_ptr(), insns.len() as _) };
+        ensure!(ret == 0, "cannot link a program: {}", std::io::Error::from_raw_os_error(-ret));
+    }
+    Ok(())
 }
 
 /// What would mend a failed attachment, where the errno does not say it.
@@ -546,6 +598,12 @@ impl Loaded {
                     // From here on it is the link's, which closes it.
                     let _ = event.into_raw_fd();
                 }
+            }
+            // It runs once, to its end.
+            "iter" => {
+                let mut run = libbpf_rs::Iter::new(&prog.attach()?)?;
+                std::io::copy(&mut run, &mut std::io::sink())?;
+                return Ok(());
             }
             _ => links.push(prog.attach()?),
         }
@@ -763,6 +821,9 @@ pub fn describe_caller(token: Option<&Token>) -> Result<viewer_info> {
     for mut program in object.progs_mut() {
         let keep = program.name() == "describe_caller";
         program.set_autoload(keep);
+        if keep {
+            link(&mut program, functions(types.as_ref())?)?;
+        }
     }
     if let Some(token) = token {
         let lacks = token.allows.lacks(&needs(&object)).options();
@@ -802,6 +863,9 @@ impl KernelNames {
         for mut program in object.progs_mut() {
             let keep = program.name() == "name_addresses";
             program.set_autoload(keep);
+            if keep {
+                link(&mut program, functions(types.as_ref())?)?;
+            }
         }
         Ok(Self { object: object.load()? })
     }

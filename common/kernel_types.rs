@@ -17,6 +17,9 @@ use std::path::Path;
 use anyhow::{Context as _, Result, ensure};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
+use cbpf_bpf::KERNEL_FUNCTIONS;
+use libbpf_rs::btf::{Btf, types};
+
 use crate::ring::Mapping;
 
 const KERNEL: &str = "/sys/kernel/btf";
@@ -37,6 +40,7 @@ const TYPEDEF: u32 = 8;
 const VOLATILE: u32 = 9;
 const CONST: u32 = 10;
 const RESTRICT: u32 = 11;
+const FUNC: u32 = 12;
 const FUNC_PROTO: u32 = 13;
 const VAR: u32 = 14;
 const DATASEC: u32 = 15;
@@ -45,16 +49,23 @@ const DECL_TAG: u32 = 17;
 const TYPE_TAG: u32 = 18;
 const ENUM64: u32 = 19;
 
-/// An extract of the kernel's types, as a file in memory.
+/// What an object needs to know of the kernel's types.
 #[derive(Debug)]
-pub(crate) struct KernelTypes(File);
+pub(crate) struct KernelTypes {
+    /// The extract, as a file in memory. None if one of the names may be that of a module's type: libbpf has to look
+    /// for itself then.
+    extract: Option<File>,
+    /// Ids of [`KERNEL_FUNCTIONS`], in their order, of those that the kernel has.
+    pub(crate) functions: Functions,
+}
+
+pub(crate) type Functions = [Option<u32>; KERNEL_FUNCTIONS.len()];
 
 impl KernelTypes {
     /// The types of these names.
     ///
     /// # Errors
-    /// The kernel's types cannot be read, or one of the names may be that of a module's type. libbpf has to look
-    /// for itself then.
+    /// The kernel's types cannot be read, or have a layout that is not known here. libbpf has to look for itself then.
     pub(crate) fn of(names: &[&str]) -> Result<Self> {
         let file = File::open(Path::new(KERNEL).join("vmlinux"))?;
         let size = file.metadata()?.len() as usize;
@@ -70,19 +81,28 @@ impl KernelTypes {
                 copied.as_slice()
             }
         };
-        let (extract, missing) = Extract::of(bytes, names).context("types of an unknown layout")?;
-        if !missing.is_empty() {
-            not_in_modules(&missing)?;
-        }
-        let mut file = File::from(memfd_create(c"cbpf-types", MFdFlags::MFD_CLOEXEC)?);
-        file.write_all(&extract)?;
-        Ok(Self(file))
+        let all = Types::parse(bytes, names).context("types of an unknown layout")?;
+        let (extract, missing) = Extract::of(&all, names).context("types of an unknown layout")?;
+        let extract = (missing.is_empty() || not_in_modules(&missing).is_ok())
+            .then(|| -> Result<File> {
+                let mut file = File::from(memfd_create(c"cbpf-types", MFdFlags::MFD_CLOEXEC)?);
+                file.write_all(&extract)?;
+                Ok(file)
+            })
+            .transpose()?;
+        Ok(Self { extract, functions: all.functions })
     }
 
     /// Where libbpf finds them, as long as this lives.
-    pub(crate) fn path(&self) -> CString {
-        CString::new(format!("/proc/self/fd/{}", self.0.as_raw_fd())).unwrap_or_default()
+    pub(crate) fn path(&self) -> Option<CString> {
+        CString::new(format!("/proc/self/fd/{}", self.extract.as_ref()?.as_raw_fd())).ok()
     }
+}
+
+/// The functions as libbpf finds them, which takes it a while.
+pub(crate) fn functions_by_libbpf() -> Result<Functions> {
+    let kernel = Btf::from_vmlinux()?;
+    Ok(KERNEL_FUNCTIONS.map(|(_, name)| Some(u32::from(kernel.type_by_name::<types::Func<'_>>(name)?.type_id()))))
 }
 
 /// An error if the types of a module that is loaded use one of the names.
@@ -145,11 +165,14 @@ struct Types<'a> {
     strings: &'a [u8],
     /// Where each type stands, by id; 0 is void, which stands nowhere.
     at: Vec<u32>,
+    /// Ids of those that were asked for by name.
+    found: Vec<u32>,
+    functions: Functions,
 }
 
 impl<'a> Types<'a> {
-    /// Parses the kernel's types and finds those of the given names.
-    fn parse(btf: &'a [u8], names: &[&str]) -> Option<(Self, Vec<u32>)> {
+    /// Parses the kernel's types and finds those of the given names, and the functions.
+    fn parse(btf: &'a [u8], names: &[&str]) -> Option<Self> {
         let names: HashSet<&[u8]> = names.iter().map(|name| name.as_bytes()).collect();
         let magic: [u8; 2] = btf.get(..2)?.try_into().ok()?;
         if u16::from_ne_bytes(magic) != MAGIC {
@@ -160,19 +183,24 @@ impl<'a> Types<'a> {
             let start = (header + word(btf, at)?) as usize;
             btf.get(start..start + word(btf, at + 4)? as usize)
         };
-        let mut all = Self { types: section(8)?, strings: section(16)?, at: vec![0] };
-        let mut found = Vec::new();
+        let (found, functions) = (Vec::new(), [None; KERNEL_FUNCTIONS.len()]);
+        let mut all = Self { types: section(8)?, strings: section(16)?, at: vec![0], found, functions };
         let mut at = 0;
         while at < all.types.len() {
             let ty = Type::read(all.types, at)?;
             let can_be_asked_for = matches!(ty.kind(), STRUCT | UNION | ENUM | ENUM64 | TYPEDEF) && ty.name != 0;
             if can_be_asked_for && names.contains(all.string(ty.name)) {
-                found.push(all.at.len() as u32);
+                all.found.push(all.at.len() as u32);
+            } else if ty.kind() == FUNC {
+                let name = all.string(ty.name);
+                if let Some(n) = KERNEL_FUNCTIONS.iter().position(|(_, of)| of.as_bytes() == name) {
+                    all.functions[n] = Some(all.at.len() as u32);
+                }
             }
             all.at.push(at as u32);
             at += ty.len();
         }
-        Some((all, found))
+        Some(all)
     }
 
     fn string(&self, at: u32) -> &'a [u8] {
@@ -212,10 +240,9 @@ struct Extract<'a> {
 
 impl<'a> Extract<'a> {
     /// The extract, and the names that no type has.
-    fn of<'n>(btf: &[u8], names: &[&'n str]) -> Option<(Vec<u8>, Vec<&'n str>)> {
-        let (all, found) = Types::parse(btf, names)?;
+    fn of<'n>(all: &Types<'_>, names: &[&'n str]) -> Option<(Vec<u8>, Vec<&'n str>)> {
         let mut to = Extract {
-            from: &all,
+            from: all,
             types: Vec::new(),
             strings: vec![0],
             count: 0,
@@ -225,7 +252,7 @@ impl<'a> Extract<'a> {
         };
         to.opaque = [STRUCT, UNION].map(|kind| to.push(0, kind << 24, 0, &[]));
         let mut missing = names.to_vec();
-        for id in found {
+        for id in all.found.iter().copied() {
             let ty = all.get(id)?;
             missing.retain(|name| name.as_bytes() != all.string(ty.name));
             if ty.kind() == TYPEDEF {
@@ -316,7 +343,7 @@ impl<'a> Extract<'a> {
 #[cfg(test)]
 mod tests {
     use libbpf_rs::HasSize as _;
-    use libbpf_rs::btf::{Btf, BtfType, types};
+    use libbpf_rs::btf::BtfType;
 
     use super::*;
 
@@ -325,7 +352,7 @@ mod tests {
         let Ok(all) = Btf::from_vmlinux() else { return }; // a kernel without types
         let names = ["task_struct", "btf_trace_sched_switch", "bpf_func_id", "upid"];
         let types = KernelTypes::of(&names).unwrap();
-        let extract = Btf::from_path(types.path().to_str().unwrap()).unwrap();
+        let extract = Btf::from_path(types.path().unwrap().to_str().unwrap()).unwrap();
         for name in ["task_struct", "upid"] {
             let [there, here] = [&all, &extract].map(|btf| btf.type_by_name::<types::Struct<'_>>(name).unwrap());
             assert_eq!(there.size(), here.size());
@@ -353,17 +380,24 @@ mod tests {
     #[test]
     fn a_cut_or_foreign_image_is_refused() {
         let image = fs::read(Path::new(KERNEL).join("vmlinux")).unwrap_or_default();
-        assert!(Extract::of(&[], &["upid"]).is_none());
-        assert!(Extract::of(&image[..image.len() / 2], &["upid"]).is_none());
+        assert!(Types::parse(&[], &["upid"]).is_none());
+        assert!(Types::parse(&image[..image.len() / 2], &["upid"]).is_none());
         let foreign: Vec<u8> = image.iter().rev().copied().collect();
-        assert!(Extract::of(&foreign, &["upid"]).is_none());
+        assert!(Types::parse(&foreign, &["upid"]).is_none());
     }
 
     #[test]
     fn a_name_that_no_type_has_is_told() {
         let image = fs::read(Path::new(KERNEL).join("vmlinux")).unwrap_or_default();
-        if let Some((_, missing)) = Extract::of(&image, &["no_such_type", "upid"]) {
-            assert_eq!(missing, ["no_such_type"]);
+        let names = ["no_such_type", "upid"];
+        if let Some(all) = Types::parse(&image, &names) {
+            assert_eq!(Extract::of(&all, &names).unwrap().1, ["no_such_type"]);
         }
+    }
+
+    #[test]
+    fn functions_are_those_that_libbpf_finds() {
+        let Ok(types) = KernelTypes::of(&["upid"]) else { return };
+        assert_eq!(types.functions, functions_by_libbpf().unwrap());
     }
 }

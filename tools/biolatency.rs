@@ -1,9 +1,8 @@
 //! biolatency: how long block I/O takes, as a histogram.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use cbpf_bpf::events::{biolatency_key, cbpf_hist};
 use cbpf_common::delta::Deltas;
 use cbpf_common::engine::Plan;
@@ -11,8 +10,9 @@ use cbpf_common::options::{Interval, Shared};
 use cbpf_common::out::{Label, Out};
 use cbpf_common::session::Session;
 
+use crate::disks::Disks;
 use crate::hists;
-use crate::run::{Context, Usage};
+use crate::run::Context;
 use crate::tool;
 
 /// The name is upstream's; there both -D and -d are called `--disk`.
@@ -58,12 +58,11 @@ impl tool::Tool for Tool {
     ];
 
     fn plan(&self, _: &Shared, plan: &mut Plan) -> Result<()> {
-        let only = self.disk.as_deref().map(|name| Disks::read()?.number(name)).transpose()?;
         plan.knob("milliseconds", self.milliseconds)
             .knob("from_insert", self.queued)
             .knob("by_disk", self.per_disk)
             .knob("by_flags", self.flag)
-            .knob("only_disk", only.unwrap_or(0));
+            .knob("only_disk", Disks::only(self.disk.as_deref())?);
         Ok(())
     }
 }
@@ -89,41 +88,6 @@ impl tool::Report for Tool {
             disk.into_iter().chain(flags).collect()
         })?;
         Ok(events)
-    }
-}
-
-/// The disks of this machine by number, 12 bits of major and 20 of minor.
-#[derive(Default)]
-struct Disks(HashMap<u32, String>);
-
-impl Disks {
-    fn read() -> Result<Self> {
-        let path = "/proc/diskstats";
-        Ok(Self::parse(&std::fs::read_to_string(path).with_context(|| format!("cannot read {path}"))?))
-    }
-
-    fn parse(text: &str) -> Self {
-        let disk = |line: &str| {
-            let mut words = line.split_whitespace();
-            let (major, minor): (u32, u32) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
-            Some((major << 20 | minor, words.next()?.to_owned()))
-        };
-        Self(text.lines().filter_map(disk).collect())
-    }
-
-    fn name(&self, dev: u32) -> String {
-        self.0.get(&dev).cloned().unwrap_or_else(|| format!("{}:{}", dev >> 20, dev & 0xf_ffff))
-    }
-
-    /// Requests are those of whole disks, so a partition is refused.
-    fn number(&self, name: &str) -> Result<u32> {
-        let name = name.trim_start_matches("/dev/");
-        let found = self.0.iter().find(|(_, n)| *n == name).map(|(dev, _)| *dev);
-        let dev = found.ok_or_else(|| Usage(format!("-d: no disk {name} in /proc/diskstats")))?;
-        if std::path::Path::new("/sys/class/block").join(name).join("partition").exists() {
-            return Err(Usage(format!("-d: {name} is a partition; name the disk that it is on")).into());
-        }
-        Ok(dev)
     }
 }
 
@@ -169,14 +133,5 @@ mod tests {
         assert_eq!(flags(1 << 11 | 1), "Sync-Write");
         assert_eq!(flags(1 << 19 | 1 << 12), "ReadAhead-Metadata-Read");
         assert_eq!(flags(17), "Operation17");
-    }
-
-    #[test]
-    fn a_disk_is_known_by_number_and_by_name() {
-        let disks = Disks::parse("   8       0 sda 1 2 3\n   8      16 sdb 1\n 259       0 nvme0n1 1\nnonsense\n");
-        assert_eq!(disks.name(259 << 20), "nvme0n1");
-        assert_eq!(disks.name(8 << 20 | 32), "8:32");
-        assert_eq!(disks.number("/dev/sdb").ok(), Some(8 << 20 | 16));
-        assert!(disks.number("sdc").is_err_and(|e| e.is::<Usage>()));
     }
 }

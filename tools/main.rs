@@ -3,11 +3,16 @@
 #[macro_use]
 mod registry;
 mod command;
+mod disks;
 mod doctor;
+mod fs;
+#[cfg(test)]
+mod generated;
 mod hists;
 mod list;
 mod path;
 mod run;
+mod sock;
 mod tool;
 
 macro_rules! modules {
@@ -36,11 +41,7 @@ fn main() -> ExitCode {
     let asked = args.get(1).and_then(|arg| arg.to_str()).and_then(find);
     let command = match asked {
         Some((name, entry)) => base().subcommand((entry.command)().name(name)),
-        None => TOOLS
-            .iter()
-            .fold(base(), |c, e| c.subcommand((e.command)()))
-            .subcommand(list::command())
-            .subcommand(doctor::command()),
+        None => whole(),
     };
     let matches = match command.try_get_matches_from(args) {
         Ok(matches) => matches,
@@ -84,6 +85,12 @@ fn base() -> Command {
         .subcommand_value_name("TOOL")
         .subcommand_help_heading("Tools")
         .disable_help_subcommand(true)
+}
+
+/// The command line with every tool.
+fn whole() -> Command {
+    let tools = TOOLS.iter().fold(base(), |c, e| c.subcommand((e.command)()));
+    tools.subcommand(list::command()).subcommand(doctor::command())
 }
 
 /// The tool of that name or alias.

@@ -6,16 +6,37 @@ use crate::tool::Entry;
 macro_rules! tools {
     ($then:ident) => {
         $then! {
+            bashreadline: stream,
+            bindsnoop: stream,
             biolatency: report,
+            biopattern: report,
+            biosnoop: stream,
+            bitesize: report,
+            cpudist: report,
+            drsnoop: stream,
             execsnoop: stream,
+            exitsnoop: stream,
+            filetop: report,
+            fsdist: report,
+            fsslower: stream,
             gethostlatency: stream,
             hardirqs: report,
+            mountsnoop: stream,
             offcputime: report,
+            oomkill: stream,
             opensnoop: stream,
             runqlat: report,
             runqlen: report,
+            runqslower: stream,
+            softirqs: report,
+            solisten: stream,
+            statsnoop: stream,
             syscount: report,
+            tcpconnect: either,
             tcpconnlat: stream,
+            tcprtt: report,
+            tcpsynbl: report,
+            vfsstat: report,
         }
     };
 }
@@ -29,7 +50,28 @@ macro_rules! table {
 tools!(table);
 
 /// `(alias, tool)`.
-pub static ALIASES: &[(&str, &str)] = &[];
+pub static ALIASES: &[(&str, &str)] = &[
+    ("bcachefsdist", "fsdist"),
+    ("bcachefsslower", "fsslower"),
+    ("btrfsdist", "fsdist"),
+    ("btrfsslower", "fsslower"),
+    ("ext4dist", "fsdist"),
+    ("ext4slower", "fsslower"),
+    ("f2fsdist", "fsdist"),
+    ("f2fsslower", "fsslower"),
+    ("fusedist", "fsdist"),
+    ("fuseslower", "fsslower"),
+    ("nfsdist", "fsdist"),
+    ("nfsslower", "fsslower"),
+    ("overlaydist", "fsdist"),
+    ("overlayslower", "fsslower"),
+    ("tmpfsdist", "fsdist"),
+    ("tmpfsslower", "fsslower"),
+    ("xfsdist", "fsdist"),
+    ("xfsslower", "fsslower"),
+    ("zfsdist", "fsdist"),
+    ("zfsslower", "fsslower"),
+];
 
 #[cfg(test)]
 mod tests {

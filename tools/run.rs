@@ -105,12 +105,14 @@ pub fn exit(name: &'static str, result: Result<Status>) -> ExitCode {
 
 /// Runs a tool that prints a row for each event.
 pub fn stream<T: Stream>(name: &'static str, matches: &ArgMatches) -> Result<Status> {
-    let tool = T::from_arg_matches(matches)?;
+    let mut tool = T::from_arg_matches(matches)?;
+    tool.called(name);
     if let Some(answer) = tool.answer() {
         return print(&answer);
     }
     let mut trace = Trace::start(name, &tool, matches, true)?;
     let columns = tool.columns();
+    trace.out.set_blocks(tool.blocks());
     let mut seen = Seen::default();
     let result = trace.open_output(None, &columns).and_then(|()| {
         loop {
@@ -127,7 +129,8 @@ pub fn stream<T: Stream>(name: &'static str, matches: &ArgMatches) -> Result<Sta
 
 /// Runs a tool that reports from time to time.
 pub fn report<T: Report>(name: &'static str, matches: &ArgMatches) -> Result<Status> {
-    let tool = T::from_arg_matches(matches)?;
+    let mut tool = T::from_arg_matches(matches)?;
+    tool.called(name);
     if let Some(answer) = tool.answer() {
         return print(&answer);
     }
@@ -137,7 +140,7 @@ pub fn report<T: Report>(name: &'static str, matches: &ArgMatches) -> Result<Sta
     let mut shown = 0;
     let mut next = interval.map(|i| Instant::now() + i);
     let heading = tool.heading(&trace.context);
-    let result = trace.open_output(heading, &[]).and_then(|()| {
+    let result = trace.open_output(heading, &tool.columns()).and_then(|()| {
         loop {
             let end = loop {
                 let tick = T::TICK.map(|t| Instant::now() + t);
@@ -161,6 +164,11 @@ pub fn report<T: Report>(name: &'static str, matches: &ArgMatches) -> Result<Sta
         }
     });
     trace.finish(result, Seen { shown, unwanted: 0 })
+}
+
+/// Runs a tool that does the one or the other.
+pub fn either<T: Stream + Report>(name: &'static str, matches: &ArgMatches) -> Result<Status> {
+    if T::from_arg_matches(matches)?.reports() { report::<T>(name, matches) } else { stream::<T>(name, matches) }
 }
 
 /// What became of the events that arrived.

@@ -1,7 +1,5 @@
 //! tcpconnlat: latency of TCP connects.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
 use anyhow::Result;
 use cbpf_bpf::events::tcpconnlat_event;
 use cbpf_common::engine::Plan;
@@ -9,6 +7,7 @@ use cbpf_common::options::Shared;
 use cbpf_common::out::{Column, Row, until_nul};
 
 use crate::run::Context;
+use crate::sock;
 use crate::tool::{self, Stream};
 
 #[derive(clap::Args)]
@@ -65,17 +64,14 @@ impl Stream for Tool {
     }
 
     fn row(&self, _: &Context, e: &tcpconnlat_event, _: &[u8], row: &mut Row<'_>) {
-        let address = |bytes: [u8; 16]| match (e.version, bytes) {
-            (4, [a, b, c, d, ..]) => IpAddr::from(Ipv4Addr::new(a, b, c, d)),
-            _ => IpAddr::from(Ipv6Addr::from(bytes)),
-        };
+        let [source, destination] = sock::addresses(&e.ends);
         row.u64(e.head.pid)
             .text(until_nul(&e.head.comm))
-            .u64(e.version)
-            .text(address(e.saddr).to_string())
-            .u64(e.lport)
-            .text(address(e.daddr).to_string())
-            .u64(e.dport)
+            .u64(e.ends.version)
+            .text(source.to_string())
+            .u64(e.ends.lport)
+            .text(destination.to_string())
+            .u64(e.ends.dport)
             .float(e.ns as f64 / 1e6, 2)
             .u64(e.err);
     }
@@ -83,7 +79,9 @@ impl Stream for Tool {
 
 #[cfg(test)]
 mod tests {
-    use cbpf_bpf::events::cbpf_head;
+    use std::net::Ipv6Addr;
+
+    use cbpf_bpf::events::{cbpf_ends, cbpf_head};
     use cbpf_common::out::{Format, Out};
 
     use super::*;
@@ -106,14 +104,15 @@ mod tests {
             out.row("event", Some(0), &columns, |row| tool.row(&Context::test(), &e, &[], row)).unwrap();
             out.take()
         };
-        let mut e = tcpconnlat_event { ns: 1_234_567, version: 4, lport: 40_000, dport: 80, ..Default::default() };
+        let mut e = tcpconnlat_event { ns: 1_234_567, ..Default::default() };
+        e.ends = cbpf_ends { version: 4, lport: 40_000, dport: 80, ..Default::default() };
         e.head = cbpf_head { pid: 7, ..Default::default() };
-        e.daddr[..4].copy_from_slice(&[192, 0, 2, 1]);
+        e.ends.daddr[..4].copy_from_slice(&[192, 0, 2, 1]);
         let row = show(e, Format::Text);
         assert!(row.ends_with("4  0.0.0.0          40000 192.0.2.1        80         1.23   0\n"), "{row}");
-        e.version = 6;
+        e.ends.version = 6;
         e.err = 111;
-        e.daddr = Ipv6Addr::LOCALHOST.octets();
+        e.ends.daddr = Ipv6Addr::LOCALHOST.octets();
         let row = show(e, Format::Json);
         assert!(row.contains(r#""daddr":"::1","dport":80,"lat_ms":1.234567,"err":111"#), "{row}");
     }

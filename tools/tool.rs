@@ -28,6 +28,14 @@ pub trait Tool: Args {
         None
     }
 
+    /// For a tool that is both a [`Stream`] and a [`Report`]: do the options ask for the report?
+    fn reports(&self) -> bool {
+        false
+    }
+
+    /// It was called by this name, its own or an alias.
+    fn called(&mut self, _name: &str) {}
+
     /// Turns the options into knobs and points to attach to. An error is the user's: exit status 2.
     fn plan(&self, shared: &Shared, plan: &mut Plan) -> Result<()>;
 }
@@ -38,6 +46,10 @@ pub trait Stream: Tool {
     type Event: Plain + Default + Copy;
     /// The columns of a row, with those that the options hide.
     fn columns(&self) -> Vec<Column>;
+    /// Is the text of a row a block of lines, one for each column?
+    fn blocks(&self) -> bool {
+        false
+    }
     /// Is this event wanted? For what no program can test, such as a string of any length: an event that is not counts
     /// as one that never matched. The programs' own filters come first, and they are cheaper.
     fn keep(&self, _event: &Self::Event, _tail: &[u8]) -> bool {
@@ -54,6 +66,10 @@ pub trait Report: Tool {
     /// A line above everything that says what is shown, where the numbers do not.
     fn heading(&self, _: &Context) -> Option<&'static str> {
         None
+    }
+    /// The columns, where every report is a row and the header stands once above them.
+    fn columns(&self) -> Vec<Column> {
+        Vec::new()
     }
     /// State between two reports.
     type State: Default;
@@ -76,6 +92,12 @@ pub struct Entry {
     pub about: &'static str,
     /// Its command line.
     pub command: fn() -> Command,
+    /// What a user must know besides: [`Tool::NOTES`].
+    #[cfg_attr(not(test), allow(dead_code))] // for the manual
+    pub notes: &'static str,
+    /// [`Tool::EXAMPLES`].
+    #[cfg_attr(not(test), allow(dead_code))]
+    pub examples: &'static [(&'static str, &'static str)],
     /// Runs it, under the name that was typed.
     pub run: fn(&'static str, &ArgMatches) -> Result<Status>,
     /// What it asks for without any option but the scope `host`, if so.
@@ -85,25 +107,54 @@ pub struct Entry {
 impl Entry {
     /// An entry for a [`Stream`].
     pub const fn stream<T: Stream>() -> Self {
-        let plan = |host| plan::<T>(true, host);
-        Self { name: T::NAME, about: T::ABOUT, command: command::<T>, run: run::stream::<T>, plan }
+        Self {
+            name: T::NAME,
+            about: T::ABOUT,
+            command: command::<T>,
+            notes: T::NOTES,
+            examples: T::EXAMPLES,
+            run: run::stream::<T>,
+            plan: |host| plan::<T>(|_| true, host),
+        }
     }
 
     /// An entry for a [`Report`].
     pub const fn report<T: Report>() -> Self {
-        let plan = |host| plan::<T>(false, host);
-        Self { name: T::NAME, about: T::ABOUT, command: command::<T>, run: run::report::<T>, plan }
+        Self {
+            name: T::NAME,
+            about: T::ABOUT,
+            command: command::<T>,
+            notes: T::NOTES,
+            examples: T::EXAMPLES,
+            run: run::report::<T>,
+            plan: |host| plan::<T>(|_| false, host),
+        }
     }
 }
 
-fn plan<T: Tool>(events: bool, host: bool) -> Result<Plan> {
+impl Entry {
+    /// An entry for what is a [`Report`] with some options and a [`Stream`] with others.
+    pub const fn either<T: Stream + Report>() -> Self {
+        Self {
+            name: T::NAME,
+            about: T::ABOUT,
+            command: command::<T>,
+            notes: T::NOTES,
+            examples: T::EXAMPLES,
+            run: run::either::<T>,
+            plan: |host| plan::<T>(|tool| !tool.reports(), host),
+        }
+    }
+}
+
+fn plan<T: Tool>(events: fn(&T) -> bool, host: bool) -> Result<Plan> {
     let args = [T::NAME, "--scope", "host"];
     let matches = command::<T>().try_get_matches_from(&args[..if host { 3 } else { 1 }])?;
-    let mut plan = Plan::new(T::NAME)?;
-    if events {
+    let (tool, mut plan) = (T::from_arg_matches(&matches)?, Plan::new(T::NAME)?);
+    if events(&tool) {
         plan.events();
     }
-    T::from_arg_matches(&matches)?.plan(&Shared::from(&matches)?, &mut plan)?;
+    tool.plan(&Shared::from(&matches)?, &mut plan)?;
     Ok(plan)
 }
 

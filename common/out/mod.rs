@@ -90,6 +90,7 @@ pub struct Out {
     to: Option<Box<dyn Write + Send>>,
     format: Format,
     style: StackStyle,
+    blocks: bool,
     terminal: bool,
     clock: Clock,
     buf: Vec<u8>,
@@ -111,7 +112,16 @@ impl Out {
     /// Any other destination.
     #[must_use]
     pub fn to(to: Box<dyn Write + Send>, format: Format, clock: Clock) -> Self {
-        Self { to: Some(to), format, style: StackStyle::Block, terminal: false, clock, buf: Vec::new(), ended: None }
+        Self {
+            to: Some(to),
+            format,
+            style: StackStyle::Block,
+            blocks: false,
+            terminal: false,
+            clock,
+            buf: Vec::new(),
+            ended: None,
+        }
     }
 
     /// No destination: [`Out::take`] returns what was written. For the tests of tools; the clock stands still at
@@ -147,10 +157,15 @@ impl Out {
         self.style = style;
     }
 
+    /// Text: a row is a block from here on, with a line for each column that has a value, and there is no header.
+    pub fn set_blocks(&mut self, blocks: bool) {
+        self.blocks = blocks;
+    }
+
     /// Text: the line with the columns' names, at once, so that who sees it knows that the tool is at work. JSON: nothing.
     pub fn header(&mut self, columns: &[Column]) -> io::Result<()> {
         debug_assert!(row::keys_differ(columns), "JSON keys of {columns:?}");
-        if self.format == Format::Json {
+        if self.format == Format::Json || self.blocks {
             return self.check();
         }
         row::header(&mut self.buf, columns);
@@ -174,8 +189,16 @@ impl Out {
         if self.format == Format::Json {
             self.begin(kind, ts);
         }
-        let mut row =
-            Row { buf: &mut self.buf, clock: &mut self.clock, format: self.format, columns, ts, at: 0, pad: 0 };
+        let mut row = Row {
+            buf: &mut self.buf,
+            clock: &mut self.clock,
+            format: self.format,
+            blocks: self.blocks,
+            columns,
+            ts,
+            at: 0,
+            pad: 0,
+        };
         fill(&mut row);
         row.end();
         self.spill()

@@ -86,6 +86,8 @@ pub struct Row<'a> {
     pub(super) buf: &'a mut Vec<u8>,
     pub(super) clock: &'a mut Clock,
     pub(super) format: Format,
+    /// Text: a line for each column.
+    pub(super) blocks: bool,
     pub(super) columns: &'a [Column],
     /// Monotonic, ns.
     pub(super) ts: u64,
@@ -205,8 +207,13 @@ impl Row<'_> {
         )
     }
 
-    /// What the viewer does not own, or what does not exist: `-`, in JSON null.
+    /// What the viewer does not own, or what does not exist: `-`, in JSON null, in a block no line.
     pub fn none(&mut self) -> &mut Self {
+        if self.blocks && self.format == Format::Text {
+            self.stamps();
+            self.at += 1;
+            return self;
+        }
         self.cell(|buf| buf.push(b'-'), |buf, _| buf.extend_from_slice(b"null"))
     }
 
@@ -222,6 +229,7 @@ impl Row<'_> {
                 member(self.buf, column.key, "");
                 json(self.buf, column.key);
             }
+            Format::Text if column.shown && self.blocks => line(self.buf, column, text),
             Format::Text if column.shown => place(self.buf, &mut self.pad, column, text),
             Format::Text => {}
         }
@@ -235,10 +243,15 @@ impl Row<'_> {
         {
             self.at += 1;
             if self.format == Format::Text && column.shown {
-                place(self.buf, &mut self.pad, column, |buf| match column.fill {
+                let value = |buf: &mut Vec<u8>| match column.fill {
                     Fill::Since(decimals) => self.clock.since(buf, self.ts, decimals),
                     _ => self.clock.hms(buf, self.ts),
-                });
+                };
+                if self.blocks {
+                    line(self.buf, column, value);
+                } else {
+                    place(self.buf, &mut self.pad, column, value);
+                }
             }
         }
     }
@@ -268,6 +281,14 @@ pub(super) fn header(buf: &mut Vec<u8>, columns: &[Column]) {
             buf.extend_from_slice(column.name.as_bytes());
         });
     }
+    buf.push(b'\n');
+}
+
+/// Writes a line of a block.
+fn line(buf: &mut Vec<u8>, column: &Column, value: impl FnOnce(&mut Vec<u8>)) {
+    buf.extend_from_slice(column.name.as_bytes());
+    buf.extend_from_slice(b": ");
+    value(buf);
     buf.push(b'\n');
 }
 

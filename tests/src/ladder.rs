@@ -617,7 +617,7 @@ impl Guest {
         let mut qemu = Command::new("qemu-system-x86_64");
         qemu.current_dir(dir)
             // Emulation with a thread per processor crashes some kernels now and then.
-            .args(["-accel", "tcg,thread=single", "-cpu", "max", "-smp", "2"])
+            .args(["-accel", "tcg,thread=single", "-cpu", "max", "-smp", "4"])
             .args(["-m", &MEMORY_MB.to_string()])
             .args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"])
             // Files never make a port wait, and so lose nothing.

@@ -9,12 +9,15 @@ mod cases;
 mod containers;
 mod daemon;
 mod hostile;
+mod limit;
 mod loss;
 mod newtool;
+mod preempted;
 mod process;
 mod refusals;
 mod token;
 mod verifier;
+mod writeback;
 
 use std::ffi::CString;
 use std::os::unix::fs::PermissionsExt as _;
@@ -25,6 +28,7 @@ use nix::mount::{MsFlags, mount};
 
 use case::{Case, Outcome, Work};
 use cases::CASES;
+use limit::{LIMITED, Limit};
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -40,6 +44,9 @@ fn main() -> ExitCode {
         ["delegated", fd, ref args @ ..] => fd.parse().map_err(Into::into).and_then(|fd| token::delegated(fd, args)),
         ["delegate", ref numbers @ ..] => token::delegate(numbers),
         ["hostile"] => hostile::open_names(),
+        ["crowd", who] => preempted::crowd(who),
+        ["exec-in", group, ref program @ ..] => writeback::exec(group, program),
+        ["write-in", group, file, kilobytes] => writeback::write(group, file, kilobytes),
         ["verifier", "--write"] => verifier::write(),
         [] => suite("here", ""),
         [kernel] => suite(kernel, ""),
@@ -94,7 +101,7 @@ struct Counts {
 impl Counts {
     /// Runs one test; `Ok(Some(reason))` is a skip.
     fn test(&mut self, name: &str, filter: &str, test: impl FnOnce() -> Result<Option<String>>) {
-        if !name.contains(filter) {
+        if !filter.split(',').any(|part| name.contains(part)) {
             return;
         }
         match test() {
@@ -151,6 +158,10 @@ fn suite(kernel: &str, filter: &str) -> Result<()> {
                 continue;
             };
             // Under emulation a test that measures may be disturbed: it is tried twice, and the first failure is told.
+            let run = |case: &Case| {
+                let _limit = if LIMITED.contains(&case.tool) { Some(Limit::new()?) } else { None };
+                run(case)
+            };
             let run = |case| match run(case) {
                 Err(e) if kernel != "here" => {
                     println!("     {name} failed and is tried again: {e:#}");
@@ -169,11 +180,17 @@ fn suite(kernel: &str, filter: &str) -> Result<()> {
             });
         }
     }
+    counts.test(&format!("{kernel}: writeback is its cgroup's"), filter, || match writeback::missing() {
+        Some(why) => Ok(Some(why)),
+        None => writeback::test().map(|()| None),
+    });
     let mut plain = |name: &str, test: &dyn Fn() -> Result<()>| {
         counts.test(&format!("{kernel}: {name}"), filter, || test().map(|()| None));
     };
     plain("hostile names in text", &hostile::text);
     plain("hostile names in JSON", &hostile::json);
+    plain("preempted at a user function", &preempted::uprobe);
+    plain("preempted at a tracepoint", &preempted::tracepoint);
     plain("no grant", &refusals::no_grant);
     plain("scopes that are not one's own", &refusals::scopes);
     plain("--on-loss", &refusals::lost);

@@ -9,6 +9,8 @@ mod ladder;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Mutex;
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -33,29 +35,46 @@ fn main() -> ExitCode {
             }
         };
     }
-    let mut sums = [0u32; 3];
-    for rung in RUNGS.iter().filter(|rung| args.first().is_none_or(|name| name == rung.name)) {
-        match climb(*rung, args.get(1)) {
-            Ok(counts) => sums.iter_mut().zip(counts).for_each(|(sum, n)| *sum += n),
-            Err(e) if e.is::<Absent>() && std::env::var_os("CI").is_none() => {
-                println!("skip {}: {e:#}", rung.name);
-                sums[2] += 1;
-            }
-            Err(e) => {
-                println!("FAIL {}: {e:#}", rung.name);
-                sums[1] += 1;
+    // A guest keeps one CPU busy.
+    let rungs: Mutex<Vec<&Rung>> =
+        Mutex::new(RUNGS.iter().rev().filter(|rung| args.first().is_none_or(|name| name == rung.name)).collect());
+    let sums = Mutex::new([0u32; 3]);
+    let add = |counts: [u32; 3]| {
+        if let Ok(mut sums) = sums.lock() {
+            sums.iter_mut().zip(counts).for_each(|(sum, n)| *sum += n);
+        }
+    };
+    let climb_on = || {
+        while let Some(rung) = rungs.lock().ok().and_then(|mut rungs| rungs.pop()) {
+            match climb(*rung, args.get(1)) {
+                Ok(counts) => add(counts),
+                Err(e) if e.is::<Absent>() && std::env::var_os("CI").is_none() => {
+                    println!("skip {}: {e:#}", rung.name);
+                    add([0, 0, 1]);
+                }
+                Err(e) => {
+                    println!("FAIL {}: {e:#}", rung.name);
+                    add([0, 1, 0]);
+                }
             }
         }
-    }
+    };
+    let cpus = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| (0..cpus.min(RUNGS.len())).for_each(|_| drop(scope.spawn(climb_on))));
+    let sums = sums.into_inner().unwrap_or([0, 1, 0]);
     println!("{} passed, {} failed, {} skipped", sums[0], sums[1], sums[2]);
     if sums[1] == 0 && sums[0] > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Runs a command, given by its path here, in a guest.
+/// Runs a command in a guest, which gets every file that a word of it names.
 fn try_out(name: &str, command: &[String]) -> Result<i32> {
     let rung = RUNGS.iter().find(|rung| rung.name == name).with_context(|| format!("no rung {name}"))?;
     let kernel = fetch(*rung, &cache())?;
-    let outcome = boot(&kernel, &image(&kernel)?, command, TIMEOUT)?;
+    let mut image = image(&kernel)?;
+    for word in command.iter().map(Path::new).filter(|word| word.is_absolute() && word.is_file()) {
+        image.add_program(word)?;
+    }
+    let outcome = boot(&kernel, &image, command, TIMEOUT)?;
     print!("{}", outcome.output);
     Ok(outcome.status)
 }
@@ -78,23 +97,33 @@ fn climb(rung: Rung, filter: Option<&String>) -> Result<[u32; 3]> {
     let mut image = image(&kernel)?;
     let suite = here()?.join("cbpf-suite").display().to_string();
     image.add_program(Path::new("/usr/bin/env"))?;
-    let env = ["/usr/bin/env".into(), format!("CBPF={}", cbpf()?.display())];
+    let env = ["/usr/bin/env".into(), "CBPF_GUEST=yes".into(), format!("CBPF={}", cbpf()?.display())];
     let argv = [env.to_vec(), vec![suite, rung.name.into()], filter.into_iter().cloned().collect()].concat();
     let outcome = boot(&kernel, &image, &argv, TIMEOUT)?;
-    print!("{}", outcome.output);
+    // In one piece, and without the line of counts, which is for the sum of all rungs.
+    let lines = outcome.output.lines().filter(|line| counts(line).is_none());
+    print!("{}", lines.flat_map(|line| [line, "\n"]).collect::<String>());
     if let Some(why) = outcome.first_failure {
         println!("{}: the first boot failed: {why}", rung.name);
     }
-    println!("{}: {} booted in {:.0} s", rung.name, outcome.kernel_release, outcome.boot_seconds);
-    let last = outcome.output.lines().rev().find(|line| line.ends_with("skipped"));
-    let counts = last.and_then(counts).with_context(|| format!("the suite did not end, status {}", outcome.status))?;
-    Ok(counts)
+    let [passed, failed, skipped] = outcome
+        .output
+        .lines()
+        .rev()
+        .find_map(counts)
+        .with_context(|| format!("the suite did not end, status {}", outcome.status))?;
+    println!(
+        "{}: {} booted in {:.0} s: passed {passed}, failed {failed}, skipped {skipped}",
+        rung.name, outcome.kernel_release, outcome.boot_seconds
+    );
+    Ok([passed, failed, skipped])
 }
 
 /// `N passed, N failed, N skipped` as numbers.
 fn counts(line: &str) -> Option<[u32; 3]> {
-    let mut numbers = line.split(", ").map(|part| part.split(' ').next()?.parse().ok());
-    Some([numbers.next()??, numbers.next()??, numbers.next()??])
+    let [passed, failed, skipped] = line.split(", ").collect::<Vec<_>>().try_into().ok()?;
+    let number = |part: &str, what| part.strip_suffix(what)?.parse().ok();
+    Some([number(passed, " passed")?, number(failed, " failed")?, number(skipped, " skipped")?])
 }
 
 fn here() -> Result<PathBuf> {
@@ -113,7 +142,7 @@ fn image(kernel: &Kernel) -> Result<Image> {
     image.add_program(&cbpf()?.with_file_name("cbpfd"))?;
     image.add_program(&here.join("cbpf-suite"))?;
     // What workloads start, and what makes the disk.
-    for program in ["/bin/true", "/usr/sbin/mke2fs"] {
+    for program in ["/bin/true", "/bin/bash", "/usr/sbin/mke2fs"] {
         image.add_program(Path::new(program))?;
     }
     image.add_file(

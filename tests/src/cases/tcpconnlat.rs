@@ -9,7 +9,8 @@ use crate::case::{Case, Report, Work};
 
 pub const CASE: Case = Case { tool: "tcpconnlat", args: &[], count: 40, work, check, extra_caps: &[] };
 
-fn ipv6() -> Option<TcpListener> {
+/// A listener on IPv6, where there is that.
+pub fn ipv6() -> Option<TcpListener> {
     TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).ok()
 }
 

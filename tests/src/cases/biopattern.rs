@@ -1,0 +1,22 @@
+//! Reads past the page cache, one after the other.
+
+use anyhow::{Result, ensure};
+
+use crate::case::{Case, Report};
+
+use super::biolatency;
+
+pub const CASE: Case =
+    Case { tool: "biopattern", args: &[], count: 100, work: biolatency::CASE.work, check, extra_caps: &[] };
+
+fn check(report: &Report) -> Result<()> {
+    let sum = |key: &str| report.of("count").filter_map(|r| r[key].as_u64()).sum::<u64>();
+    // Besides, the writes of the same data, in as few requests as the file system likes, and metadata.
+    ensure!((report.expected()..2 * report.expected()).contains(&sum("count")), "{} requests", sum("count"));
+    let least = 4 * report.expected();
+    ensure!((least..4 * least).contains(&sum("kbytes")), "{} KiB", sum("kbytes"));
+    // Two who read at once get into each other's way.
+    let sequential = sum("sequential") > report.expected() / 2;
+    ensure!(report.owned.len() > 1 || sequential, "{} of {} sequential", sum("sequential"), sum("count"));
+    Ok(())
+}

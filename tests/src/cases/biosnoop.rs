@@ -1,0 +1,24 @@
+//! Reads past the page cache: one request each.
+
+use anyhow::{Result, ensure};
+use serde_json::Value;
+
+use crate::case::{Case, Report};
+
+use super::biolatency;
+
+pub const CASE: Case =
+    Case { tool: "biosnoop", args: &["-Q"], count: 100, work: biolatency::CASE.work, check, extra_caps: &[] };
+
+fn check(report: &Report) -> Result<()> {
+    // What the file system reads for itself is marked as metadata.
+    let reads: Vec<&Value> =
+        report.owned_of("event").filter(|r| matches!(r["rwbs"].as_str(), Some("R" | "RS"))).collect();
+    ensure!(reads.len() as u64 == report.expected(), "{} reads, not {}", reads.len(), report.expected());
+    for r in reads {
+        ensure!(r["comm"] == "wk-own" && r["bytes"] == 4096 && r["disk"].is_string(), "{r}");
+        let ms = r["lat_ms"].as_f64().unwrap_or_default();
+        ensure!(ms > 0.0 && ms < report.seconds * 1e3 && r["sector"].as_u64() > Some(0), "{r}");
+    }
+    Ok(())
+}

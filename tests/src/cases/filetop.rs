@@ -1,0 +1,48 @@
+//! Reads and writes of a file of each process: those that move less than they ask for, by vectors and at an offset too.
+
+use std::fs::{self, File};
+use std::io::{IoSlice, Write as _};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::case::{Case, Report, Work};
+
+pub const CASE: Case = Case { tool: "filetop", args: &["1"], count: 100, work, check, extra_caps: &[] };
+
+/// Bytes of each write.
+const SIZE: usize = 3072;
+
+fn work(w: &Work) -> Result<()> {
+    let name = format!("/tmp/cbpf-{}-{}", w.who, std::process::id());
+    let mut file = File::options().read(true).write(true).create_new(true).open(&name)?;
+    let block = [b'x'; SIZE];
+    let mut more = [0; 2 * SIZE];
+    for n in 0..w.count {
+        let written = file.write_vectored(&[IoSlice::new(&block[..SIZE / 3]), IoSlice::new(&block[SIZE / 3..])])?;
+        // Asks for twice as much as there is.
+        let read = file.read_at(&mut more, n * SIZE as u64)?;
+        ensure!((written, read) == (SIZE, SIZE), "{written} written, {read} read");
+    }
+    fs::remove_file(&name)?;
+    w.note(format!("{} {name}", file.metadata()?.ino()))
+}
+
+fn check(report: &Report) -> Result<()> {
+    for pid in &report.owned {
+        let note = report.note(*pid)?;
+        let (inode, path) = note.split_once(' ').context("half a note")?;
+        let name = path.rsplit('/').next().context("no name")?;
+        let inode: u64 = inode.parse()?;
+        let rows: Vec<_> = report.owned_of("count").filter(|r| r["pid"] == *pid && r["file"] == name).collect();
+        let sum = |key: &str| rows.iter().filter_map(|r| r[key].as_f64()).sum::<f64>();
+        let (times, kb) = (report.count as f64, (report.count * SIZE as u64) as f64 / 1024.0);
+        ensure!((sum("reads"), sum("writes")) == (times, times), "{} reads, {} writes", sum("reads"), sum("writes"));
+        ensure!((sum("read_kb"), sum("write_kb")) == (kb, kb), "{} KB, {} KB", sum("read_kb"), sum("write_kb"));
+        for row in rows {
+            ensure!(row["comm"] == "wk-own" && row["kind"] == "R" && row["tid"] == *pid && row["inode"] == inode, "{row}");
+        }
+    }
+    ensure!(report.of("count").all(|r| r["kind"] == "R"), "not only regular files");
+    Ok(())
+}

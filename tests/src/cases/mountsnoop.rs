@@ -1,0 +1,81 @@
+//! Calls of the old and of the new mount interface that fail, by a caller who may not mount, or on what is not there.
+
+use std::ffi::CString;
+use std::ptr::null;
+
+use anyhow::{Result, ensure};
+use serde_json::Value;
+
+use crate::case::{Case, Report, Work};
+
+pub const CASE: Case = Case { tool: "mountsnoop", args: &["-d"], count: 20, work, check, extra_caps: &[] };
+
+const ENOENT: i64 = -2;
+const EBADF: i64 = -9;
+
+fn work(w: &Work) -> Result<()> {
+    for n in 0..w.count {
+        let c = |what: &str| CString::new(format!("{what}-{}-{n}", w.who));
+        let (source, target, key, data) = (c("source")?, c("/nowhere")?, c("key")?, c(&"d".repeat(3000))?);
+        // SAFETY: all pointers are to C strings, or NULL.
+        let failed = unsafe {
+            let fs = c"cbpf-fs".as_ptr();
+            let flags = libc::MS_RDONLY | libc::MS_NOSUID;
+            [
+                libc::syscall(libc::SYS_mount, source.as_ptr(), target.as_ptr(), fs, flags, data.as_ptr()),
+                libc::syscall(libc::SYS_mount, null::<u8>(), target.as_ptr(), null::<u8>(), libc::MS_BIND, 1),
+                libc::syscall(libc::SYS_umount2, target.as_ptr(), libc::MNT_DETACH),
+                libc::syscall(libc::SYS_fsconfig, -1, 1, key.as_ptr(), data.as_ptr(), 0),
+                libc::syscall(libc::SYS_move_mount, -1, key.as_ptr(), libc::AT_FDCWD, target.as_ptr(), 4),
+            ]
+        };
+        ensure!(failed == [-1; 5], "{failed:?}");
+    }
+    Ok(())
+}
+
+fn check(report: &Report) -> Result<()> {
+    let find = |n: u64, op: &str, more: &dyn Fn(&Value) -> bool| -> Result<Vec<&Value>> {
+        let target = format!("/nowhere-own-{n}");
+        let of = |r: &&Value| {
+            r["op"] == op && (r["target"] == *target || r["key"] == format!("key-own-{n}")) && more(r)
+        };
+        let rows: Vec<_> = report.owned_of("event").filter(of).collect();
+        ensure!(rows.len() == report.owned.len(), "{op} of {target} was seen {} times", rows.len());
+        let right = |r: &&Value| {
+            r["comm"] == "wk-own" && r["mnt_ns"].as_u64() > Some(0) && r["lat_us"].as_f64() > Some(0.0)
+        };
+        ensure!(rows.iter().all(right), "{rows:?}");
+        Ok(rows)
+    };
+    for n in 0..report.count {
+        // Who may not mount hears that instead.
+        let in_vain = |r: &Value| [-1, ENOENT].contains(&r["ret"].as_i64().unwrap_or(0));
+        let cut = |r: &Value, key: &str| {
+            r[key].as_str().is_some_and(|data| data.len() == 2047 && data.ends_with('d')) && r[format!("{key}_cut")] == true
+        };
+        for row in find(n, "mount", &|r| r["source"] == format!("source-own-{n}"))? {
+            ensure!(row["flags"] == "MS_RDONLY | MS_NOSUID" && row["fs"] == "cbpf-fs", "{row}");
+            ensure!(in_vain(row) && cut(row, "data"), "{row}");
+        }
+        for row in find(n, "mount", &|r| r["source"].is_null())? {
+            ensure!(row["flags"] == "MS_BIND" && row["fs"].is_null() && row["ret"].as_i64() < Some(0), "{row}");
+            // Not an address of this process.
+            ensure!(row["data"].is_null() && row["data_fault"] == true, "{row}");
+        }
+        for row in find(n, "umount", &|_| true)? {
+            ensure!(row["flags"] == "MNT_DETACH" && in_vain(row), "{row}");
+        }
+        for row in find(n, "fsconfig", &|_| true)? {
+            ensure!(row["fd"] == -1 && row["cmd"] == "FSCONFIG_SET_STRING" && cut(row, "value"), "{row}");
+            ensure!(row["ret"].as_i64() < Some(0), "{row}");
+        }
+        for row in find(n, "move_mount", &|r| r["source"] == format!("key-own-{n}"))? {
+            ensure!(row["fd"] == -1 && row["to_fd"] == -100 && row["flags"] == "MOVE_MOUNT_F_EMPTY_PATH", "{row}");
+            ensure!([-1, EBADF, ENOENT].contains(&row["ret"].as_i64().unwrap_or(0)), "{row}");
+        }
+    }
+    let rows = report.owned_of("event").count() as u64;
+    ensure!(rows == 5 * report.expected(), "{rows} rows");
+    Ok(())
+}
