@@ -22,6 +22,7 @@ const LETTING_OUT: &[u32] = &[
     sys::BPF_FUNC_map_delete_elem,
     sys::BPF_FUNC_ringbuf_output,
     sys::BPF_FUNC_get_stackid,
+    sys::BPF_FUNC_snprintf,
     sys::BPF_FUNC_tail_call,
 ];
 

@@ -46,10 +46,11 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #undef BPF_URETPROBE
 #undef BPF_KSYSCALL
 #undef BPF_SEQ_PRINTF
+#undef BPF_SNPRINTF
 #undef bpf_printk
 #pragma GCC poison SEC BPF_PROG BPF_PROG2 BPF_KPROBE BPF_KRETPROBE BPF_UPROBE BPF_URETPROBE BPF_KSYSCALL
 #pragma GCC poison section __section__ asm __asm __asm__ __attribute __attribute__
-#pragma GCC poison raw_get raw_put raw_del raw_send raw_stack raw_own_stack record_as scratch_of
+#pragma GCC poison raw_get raw_put raw_del raw_send raw_stack raw_name raw_own_stack record_as scratch_of
 #pragma GCC poison raw_preempt_disable raw_preempt_enable bpf_tail_call
 #pragma GCC poison cbpf_owned own_task own_current own_btf own_any in_scope_btf in_scope_any
 #pragma GCC poison typeof __typeof __typeof__ __auto_type
@@ -57,6 +58,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #pragma GCC poison bpf_perf_event_output bpf_seq_write bpf_seq_printf bpf_trace_printk bpf_printk BPF_SEQ_PRINTF
 #pragma GCC poison bpf_map_lookup_elem bpf_map_update_elem bpf_map_delete_elem bpf_map_push_elem bpf_get_stackid
 #pragma GCC poison bpf_loop bpf_for_each_map_elem bpf_timer_init bpf_timer_set_callback
+#pragma GCC poison bpf_snprintf BPF_SNPRINTF
 #pragma GCC poison bpf_probe_write_user bpf_override_return bpf_send_signal
 
 #endif

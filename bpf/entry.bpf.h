@@ -409,6 +409,23 @@ PROGRAM(section, "viewer", "", "raw_tp", name, void, tracepoint)			\
 }											\
 BODY name##_body(type *info)
 
+/*
+ * viewer.bpf.c: names the addresses in `in` in `out`. Run by the engine, for the kernel's part of its user's own
+ * stacks.
+ */
+#define NAME_ADDRESSES(name, in, out)							\
+PROGRAM(section, "viewer", "", "raw_tp", name, void, tracepoint)			\
+{											\
+	static const char backtrace[] = "%pB";						\
+	__u32 zero = 0;									\
+	struct kernel_stack *___from = raw_get(&in, &zero);				\
+	struct kernel_names *___to = raw_get(&out, &zero);				\
+											\
+	for (int i = 0; ___from && ___to && i < VIEWER_FRAMES && ___from->at[i]; i++)	\
+		raw_name(___to->text[i], VIEWER_NAME, backtrace, &___from->at[i]);	\
+}											\
+_Pragma("GCC diagnostic pop")
+
 /* `-- COMMAND`: children belong to the family of their parent. Loaded only when a command is traced. */
 PROGRAM(section, "family", "", "tp_btf/sched_process_fork", family_fork, unsigned long long, tracepoint)
 {

@@ -35,6 +35,12 @@ static __always_inline long raw_stack(void *ctx, void *stacks, __u64 flags)
 	APART return bpf_get_stackid(ctx, stacks, flags);
 }
 
+/* The kernel's name for the address of a call's return; for who may know names, and not addresses (Linux 5.15). */
+static __always_inline long raw_name(char *to, __u32 size, const char *fmt, __u64 *address)
+{
+	APART return bpf_snprintf(to, size, fmt, address, sizeof(*address));
+}
+
 /*
  * Kernel functions, each under a number that no helper has: the engine puts in the call, or nothing where the kernel has
  * no such function (KERNEL_FUNCTIONS in check.rs; libbpf would look for each among all of the kernel's types).

@@ -7,6 +7,11 @@
 
 MAP(viewer, ARRAY, 1, __u32, struct viewer_info);
 
+MAP(addresses, ARRAY, 1, __u32, struct kernel_stack);
+MAP(names, ARRAY, 1, __u32, struct kernel_names);
+
+NAME_ADDRESSES(name_addresses, addresses, names)
+
 DESCRIBE_CALLER(describe_caller, viewer, struct viewer_info, info)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();

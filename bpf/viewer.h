@@ -3,12 +3,24 @@
 #define CBPF_VIEWER_H
 
 #define VIEWER_EXTENTS 5
+#define VIEWER_FRAMES 128
+#define VIEWER_NAME 128
 
 /* A range of uids: `count` from `first` in the viewer's user namespace are those from `lower` for the kernel. */
 struct viewer_extent {
 	__u32 first;
 	__u32 lower;
 	__u32 count;
+};
+
+/* The addresses of a stack, up to the first 0. */
+struct kernel_stack {
+	__u64 at[VIEWER_FRAMES];
+};
+
+/* As name+0x1/0x2: functions, and where in them. */
+struct kernel_names {
+	char text[VIEWER_FRAMES][VIEWER_NAME];
 };
 
 /* What a process cannot learn about itself from /proc inside its namespaces. */

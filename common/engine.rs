@@ -12,7 +12,7 @@ use std::ptr::{self, NonNull};
 use std::sync::Mutex;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use cbpf_bpf::events::{cbpf_counts, cbpf_owner, cbpf_scope, viewer_info};
+use cbpf_bpf::events::{cbpf_counts, cbpf_owner, cbpf_scope, kernel_names, kernel_stack, viewer_info};
 use cbpf_bpf::{KERNEL_FUNCTIONS, Object, Program, Subject};
 use libbpf_rs::{
     AsRawLibbpf as _, Link, MapCore as _, MapFlags, MapType, OpenObject, OpenProgramMut, PrintLevel, ProgramInput,
@@ -858,6 +858,56 @@ pub fn describe_caller(token: Option<&Token>) -> Result<viewer_info> {
     let mut info = viewer_info::default();
     plain::copy_from_bytes(&mut info, &bytes).map_err(|e| anyhow::anyhow!("{e:?}"))?;
     Ok(info)
+}
+
+/// Names of the kernel's addresses, from the kernel itself: for who may know those, but not the addresses of all functions
+/// (CAP_SYSLOG), and so cannot look them up in /proc/kallsyms. See `bpf/viewer.bpf.c`.
+#[derive(Debug)]
+pub struct KernelNames {
+    object: libbpf_rs::Object,
+}
+
+/// Room for a name; as in `bpf/viewer.h`.
+const VIEWER_NAME: usize = size_of::<kernel_names>() / (size_of::<kernel_stack>() / size_of::<u64>());
+
+impl KernelNames {
+    /// Loads the program that asks. Kernels before 5.15 refuse it.
+    pub fn load(token: Option<&Token>) -> Result<Self> {
+        let object = cbpf_bpf::object("viewer").context("no object for viewer")?;
+        let types = KernelTypes::of(object.types).ok();
+        let mut object = open(object, token, types.as_ref())?;
+        for mut map in object.maps_mut() {
+            let name = map.name().to_string_lossy().into_owned();
+            map.set_autocreate(["addresses", "names"].contains(&&*name) || name.ends_with(".rodata"))?;
+        }
+        for mut program in object.progs_mut() {
+            let keep = program.name() == "name_addresses";
+            program.set_autoload(keep);
+            if keep {
+                link(&mut program, functions(types.as_ref())?)?;
+            }
+        }
+        Ok(Self { object: object.load()? })
+    }
+
+    /// The functions that a stack returns to, innermost first; an empty name where the kernel has none.
+    pub fn of(&self, stack: &[u64]) -> Result<Vec<String>> {
+        let map = |name: &str| self.object.maps().find(|m| m.name() == name).context("no map");
+        let (addresses, names) = (map("addresses")?, map("names")?);
+        let zero = 0u32.to_ne_bytes();
+        let mut bytes: Vec<u8> = stack.iter().flat_map(|address| address.to_ne_bytes()).collect();
+        bytes.resize(addresses.value_size() as usize, 0);
+        addresses.update(&zero, &bytes, MapFlags::ANY)?;
+        let program = self.object.progs_mut().find(|p| p.name() == "name_addresses").context("not loaded")?;
+        program.test_run(ProgramInput::default())?;
+        let texts = names.lookup(&zero, MapFlags::ANY)?.context("no names")?;
+        let name = |text: &[u8]| {
+            let text = String::from_utf8_lossy(text.split(|b| *b == 0).next().unwrap_or_default()).into_owned();
+            // An address without a name is printed as it is, and that is nobody's to see.
+            text.split('+').next().filter(|name| !name.starts_with("0x")).unwrap_or_default().to_owned()
+        };
+        Ok(texts.chunks_exact(VIEWER_NAME).take(stack.len()).map(name).collect())
+    }
 }
 
 /// Size of the counters of all CPUs, bytes.

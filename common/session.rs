@@ -47,6 +47,26 @@ pub struct Session {
     counts: Mapping,
     cpus: usize,
     busy_until: Option<Instant>,
+    #[cfg(feature = "report")]
+    names: KernelNames,
+}
+
+/// The kernel's own word for its addresses, where /proc/kallsyms hides them: loaded when it is needed, if it can be.
+#[cfg(feature = "report")]
+#[derive(Debug)]
+struct KernelNames {
+    token: Option<crate::token::Token>,
+    loaded: std::cell::OnceCell<Option<engine::KernelNames>>,
+}
+
+#[cfg(feature = "report")]
+impl KernelNames {
+    fn of(&self, stack: &[u64]) -> Option<Vec<String>> {
+        let loaded = self.loaded.get_or_init(|| engine::KernelNames::load(self.token.as_ref()).ok()).as_ref()?;
+        let names = loaded.of(stack).ok()?;
+        let named = |name: String| if name.is_empty() { symbols::KERNEL.into() } else { name };
+        Some(names.into_iter().map(named).collect())
+    }
 }
 
 /// How often each thing happened, summed over the CPUs.
@@ -105,7 +125,15 @@ impl Session {
         };
         ensure!(size > 0 && size.is_multiple_of(size_of::<cbpf_counts>()), "counts of {size} bytes");
         let counts = Mapping::new(fd, size.next_multiple_of(4096), 0, ProtFlags::PROT_READ)?;
-        Ok(Self { loader, ring, counts, cpus: size / size_of::<cbpf_counts>(), busy_until: None })
+        Ok(Self {
+            loader,
+            ring,
+            counts,
+            cpus: size / size_of::<cbpf_counts>(),
+            busy_until: None,
+            #[cfg(feature = "report")]
+            names: KernelNames { token: grant.token.clone(), loaded: Default::default() },
+        })
     }
 
     /// Hands the events that wait to `each`, which says whether it wants more. Returns how many it got.
@@ -231,7 +259,16 @@ impl Session {
     #[cfg(feature = "report")]
     pub fn kernel_stack(&self, map: &str, id: u32, symbols: &Symbols) -> Result<Option<Vec<Name>>> {
         let names = match &self.loader {
-            Loader::This(loaded) => symbols.kernel(&loaded.stack(map, id)?),
+            Loader::This(loaded) => {
+                let stack = loaded.stack(map, id)?;
+                let names = symbols.kernel(&stack);
+                match &names[..] {
+                    [only] if **only == *symbols::KERNEL => {
+                        self.names.of(&stack).map_or(names, symbols::without_tracing)
+                    }
+                    _ => names,
+                }
+            }
             Loader::Daemon(remote) => symbols::without_tracing(remote.stack(map, id)?.1),
         };
         Ok(Some(names).filter(|names| !names.is_empty()))

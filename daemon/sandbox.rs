@@ -30,6 +30,8 @@ pub fn enter() -> Result<()> {
     };
     if !has("bpf_attach_type", "BPF_TRACE_UPROBE_MULTI") {
         keep.push(CAP_SYS_ADMIN); // for uprobes by perf_event_open
+    } else if paranoid() {
+        keep.push(CAP_SYS_ADMIN); // for any perf event
     }
     if !has("bpf_map_type", "BPF_MAP_TYPE_TASK_STORAGE") {
         keep.push(CAP_SYS_RESOURCE); // before 5.11 maps count against RLIMIT_MEMLOCK, and these maps came with it
@@ -55,6 +57,12 @@ pub fn enter() -> Result<()> {
     // SAFETY: numbers only.
     check(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }, "no_new_privs")?;
     seccompiler::apply_filter(&filter()?).map_err(|e| anyhow!("seccomp: {e}"))
+}
+
+/// Does the kernel ask for more than CAP_PERFMON for perf events? A patch that Debian and Ubuntu have.
+fn paranoid() -> bool {
+    let level = std::fs::read_to_string("/proc/sys/kernel/perf_event_paranoid");
+    level.is_ok_and(|level| level.trim().parse().is_ok_and(|level: i32| level > 2))
 }
 
 fn permitted() -> Result<u64> {

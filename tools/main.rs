@@ -89,11 +89,8 @@ fn base() -> Command {
 
 /// The command line with every tool.
 fn whole() -> Command {
-    TOOLS
-        .iter()
-        .fold(base(), |c, e| c.subcommand((e.command)()))
-        .subcommand(list::command())
-        .subcommand(doctor::command())
+    let tools = TOOLS.iter().fold(base(), |c, e| c.subcommand((e.command)()));
+    tools.subcommand(list::command()).subcommand(doctor::command())
 }
 
 /// The tool of that name or alias.

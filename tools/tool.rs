@@ -123,28 +123,28 @@ impl Entry {
 
     /// An entry for a [`Stream`].
     pub const fn stream<T: Stream>() -> Self {
-        Self::of::<T>(run::stream::<T>, |host| plan::<T>(true, host))
+        Self::of::<T>(run::stream::<T>, |host| plan::<T>(|_| true, host))
     }
 
     /// An entry for a [`Report`].
     pub const fn report<T: Report>() -> Self {
-        Self::of::<T>(run::report::<T>, |host| plan::<T>(false, host))
+        Self::of::<T>(run::report::<T>, |host| plan::<T>(|_| false, host))
     }
 
     /// An entry for what is a [`Report`] with some options and a [`Stream`] with others.
     pub const fn either<T: Stream + Report>() -> Self {
-        Self::of::<T>(run::either::<T>, |host| plan::<T>(true, host))
+        Self::of::<T>(run::either::<T>, |host| plan::<T>(|tool| !tool.reports(), host))
     }
 }
 
-fn plan<T: Tool>(events: bool, host: bool) -> Result<Plan> {
+fn plan<T: Tool>(events: fn(&T) -> bool, host: bool) -> Result<Plan> {
     let args = [T::NAME, "--scope", "host"];
     let matches = command::<T>().try_get_matches_from(&args[..if host { 3 } else { 1 }])?;
-    let mut plan = Plan::new(T::NAME)?;
-    if events {
+    let (tool, mut plan) = (T::from_arg_matches(&matches)?, Plan::new(T::NAME)?);
+    if events(&tool) {
         plan.events();
     }
-    T::from_arg_matches(&matches)?.plan(&Shared::from(&matches)?, &mut plan)?;
+    tool.plan(&Shared::from(&matches)?, &mut plan)?;
     Ok(plan)
 }
 
