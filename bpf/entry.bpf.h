@@ -46,18 +46,7 @@ static __always_inline void end_tracepoint(void)
 		raw_preempt_enable();
 }
 
-/* ... at a function of the kernel, ... */
-static __always_inline void begin_function(void *ctx)
-{
-	raw_preempt_disable();
-}
-
-static __always_inline void end_function(void)
-{
-	raw_preempt_enable();
-}
-
-/* ... and at a user function. */
+/* ... at a user function, ... */
 static __always_inline void begin_user_function(void *ctx)
 {
 	raw_own_stack(ctx, &counts, owner.scope == CBPF_NOBODY);
