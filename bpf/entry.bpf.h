@@ -17,6 +17,7 @@
  *	TRACE_INTERRUPTED(opts, section, name, args...)		the task that an interrupt or a sample interrupted
  *	TRACE_SAMPLE(opts, name)				the same at a perf event
  *	TRACE_CALL / TRACE_RETURN(opts, section, name, args...)	the current task, at a user function
+ *	TRACE_OPEN_FILES(opts, name)				once, at the start: a task that has a file open
  *	TRACE_FUNCTION(opts, (sets), function, name, args...)	the current task, where a function of the kernel begins
  *	TRACE_FUNCTION_END(opts, (sets), function, name, ret)	the same where it returns `ret`
  *	TRACE_HOST(opts, section, name, args...)		no subject: loaded in scope `host` only
@@ -44,6 +45,17 @@ static __always_inline void end_tracepoint(void)
 		raw_preempt_enable();
 }
 
+/* ... at a function of the kernel, ... */
+static __always_inline void begin_function(void *ctx)
+{
+	raw_preempt_disable();
+}
+
+static __always_inline void end_function(void)
+{
+	raw_preempt_enable();
+}
+
 /* ... and at a user function. */
 static __always_inline void begin_user_function(void *ctx)
 {
@@ -52,17 +64,6 @@ static __always_inline void begin_user_function(void *ctx)
 }
 
 static __always_inline void end_user_function(void)
-{
-	raw_preempt_enable();
-}
-
-/* ... and at a function of the kernel: a trampoline lets the program be preempted by one that comes there too. */
-static __always_inline void begin_function(void *ctx)
-{
-	raw_preempt_disable();
-}
-
-static __always_inline void end_function(void)
 {
 	raw_preempt_enable();
 }
@@ -283,6 +284,20 @@ PROGRAM(section, "current", opts, sec, name, struct pt_regs, user_function)		\
 BODY name##_body(owner_t o, struct pt_regs *ctx, ##args)
 #define TRACE_CALL(opts, sec, name, args...) USER_FUNCTION(___bpf_kprobe_args, opts, sec, name, ##args)
 #define TRACE_RETURN(opts, sec, name, args...) USER_FUNCTION(___bpf_kretprobe_args, opts, sec, name, ##args)
+
+/* Runs when all others are attached, for each file of each task, and sets down what there was before the trace. */
+#define TRACE_OPEN_FILES(opts, name)							\
+static __always_inline int name##_body(owner_t o, struct file *file);			\
+PROGRAM(section, "task", opts, "iter/task_file", name, struct bpf_iter__task_file, tracepoint)	\
+{											\
+	struct task_struct *task = ctx->task;						\
+	struct file *file = ctx->file;							\
+	struct cbpf_owned o = {};							\
+											\
+	if (task && file && own_task(task, &o))						\
+		name##_body(o, file);							\
+}											\
+BODY name##_body(owner_t o, struct file *file)
 
 /*
  * A function of the kernel, written as a string. There are three ways to it, and no kernel and no grant has all: fentry

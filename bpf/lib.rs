@@ -38,3 +38,28 @@ pub fn object(name: &str) -> Option<&'static Object> {
 pub mod events {
     include!(concat!(env!("OUT_DIR"), "/events.rs"));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a kernel that mistreats token-loaded subprograms cannot meet in cbpf.
+    #[test]
+    fn no_program_has_a_subprogram_or_a_callback() {
+        const BPF_CALL: u8 = 0x85;
+        const BPF_LD_IMM64: u8 = 0x18;
+        const PSEUDO_CALL: u8 = 1;
+        const PSEUDO_FUNC: u8 = 4;
+        for object in OBJECTS {
+            let opened = libbpf_rs::ObjectBuilder::default().open_memory(object.bytes).unwrap();
+            assert_eq!(programs(&opened).unwrap().len(), opened.progs().count(), "{}", object.name);
+            for program in opened.progs() {
+                assert!(!program.insns().is_empty());
+                for insn in program.insns() {
+                    let kind = (insn.code, insn.src_reg());
+                    assert!(kind != (BPF_CALL, PSEUDO_CALL) && kind != (BPF_LD_IMM64, PSEUDO_FUNC), "{}", object.name);
+                }
+            }
+        }
+    }
+}

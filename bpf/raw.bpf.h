@@ -39,7 +39,7 @@ static __always_inline long raw_stack(void *ctx, void *stacks, __u64 flags)
  * Kernel functions, each under a number that no helper has: the engine puts in the call, or nothing where the kernel has
  * no such function (KERNEL_FUNCTIONS in check.rs; libbpf would look for each among all of the kernel's types).
  *
- * Tracepoint programs can be preempted since 7.0, uprobe programs on all kernels that preempt, and what is put together in
+ * Tracepoint programs can be preempted since 7.0, those at functions on all kernels that preempt, and what is put together in
  * memory of the CPU would then be mixed up. (Switching preemption on again is where they are preempted instead; until
  * they go on the kernel skips the same tracepoint program for everybody else on that CPU. Those are the `missed` events
  * of the closing line; nothing that a program can do prevents them.)

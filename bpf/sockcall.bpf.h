@@ -53,11 +53,9 @@ static __always_inline bool sockcall_args(struct pt_regs *regs, struct sockcall 
 	return nr == (compat ? which.compat_nr : which.nr);
 }
 
-/* The socket behind a descriptor of the current task, if it is one of IPv4 or IPv6; else NULL. */
-static __always_inline struct sock *inet_socket(__u32 fd)
+/* The socket of an open file, if it is one of IPv4 or IPv6; else NULL. */
+static __always_inline struct sock *file_inet_socket(struct file *file)
 {
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-	struct file *file = fd_file(task, fd);
 	struct socket *socket;
 	struct sock *sk;
 	__u16 family;
@@ -68,6 +66,12 @@ static __always_inline struct sock *inet_socket(__u32 fd)
 	sk = BPF_CORE_READ(socket, sk);
 	family = BPF_CORE_READ(sk, __sk_common.skc_family);
 	return family == AF_INET || family == AF_INET6 ? sk : 0;
+}
+
+/* The same by a descriptor of the current task. */
+static __always_inline struct sock *inet_socket(__u32 fd)
+{
+	return file_inet_socket(fd_file((struct task_struct *)bpf_get_current_task(), fd));
 }
 
 /* Where it is bound. */

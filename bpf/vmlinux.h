@@ -874,6 +874,25 @@ enum bpf_func_id {
 	__BPF_FUNC_MAX_ID = 212,
 };
 
+struct bpf_iter_meta;
+
+struct task_struct;
+
+struct file;
+
+struct bpf_iter__task_file {
+	union {
+		struct bpf_iter_meta *meta;
+	};
+	union {
+		struct task_struct *task;
+	};
+	u32 fd;
+	union {
+		struct file *file;
+	};
+};
+
 enum bpf_map_type {
 	BPF_MAP_TYPE_UNSPEC = 0,
 	BPF_MAP_TYPE_HASH = 1,
@@ -1383,8 +1402,6 @@ struct dentry {
 		struct callback_head d_rcu;
 	} d_u;
 };
-
-struct file;
 
 struct fdtable {
 	unsigned int max_fds;
@@ -2431,8 +2448,6 @@ enum irqreturn {
 typedef enum irqreturn irqreturn_t;
 
 typedef irqreturn_t (*irq_handler_t)(int, void *);
-
-struct task_struct;
 
 struct proc_dir_entry;
 

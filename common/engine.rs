@@ -306,19 +306,37 @@ pub fn needs(object: &OpenObject) -> Masks {
 
 /// What a token must allow for a tool, whichever of its sets is taken, and for its user's identity.
 pub fn tool_needs(tool: &str) -> Result<Masks> {
-    let mut all = Masks::default();
-    for name in [tool, "viewer"] {
-        let mut object = open(cbpf_bpf::object(name).with_context(|| format!("no tool {name}"))?, None, None)?;
-        // A token never gives the scope that these are for.
-        let host: Vec<String> =
-            cbpf_bpf::programs(&object)?.into_iter().filter(|p| p.subject == Subject::Host).map(|p| p.name).collect();
-        for mut program in object.progs_mut() {
-            let keep = host.iter().all(|name| program.name() != &**name);
-            program.set_autoload(keep);
-        }
-        all = all.with(&needs(&object));
+    // A token never gives the scope that the host's are for.
+    let programs = tool_needs_of(tool, |p| p.subject != Subject::Host)?;
+    Ok(programs.with(&tool_needs_of("viewer", |_| true)?))
+}
+
+fn tool_needs_of(name: &str, counts: impl Fn(&Program) -> bool) -> Result<Masks> {
+    let mut object = open(cbpf_bpf::object(name).with_context(|| format!("no tool {name}"))?, None, None)?;
+    let programs = cbpf_bpf::programs(&object)?;
+    for mut program in object.progs_mut() {
+        let keep = programs.iter().any(|p| program.name() == &*p.name && counts(p));
+        program.set_autoload(keep);
     }
-    Ok(all)
+    Ok(needs(&object))
+}
+
+/// What a token lacks for the tool's identity of its user, and for that set of its programs for which it lacks least.
+/// Programs that only options ask for do not count.
+pub fn lacks(tool: &str, allows: &Masks) -> Result<Masks> {
+    let viewer = allows.lacks(&tool_needs_of("viewer", |p| p.subject == Subject::Viewer)?);
+    let programs = cbpf_bpf::programs(&open(cbpf_bpf::object(tool).context("no such tool")?, None, None)?)?;
+    let of_set = |set: u32| {
+        let counts = |p: &Program| {
+            (p.sets.is_empty() || p.sets.contains(&set))
+                && p.when.is_none()
+                && !matches!(p.subject, Subject::Host | Subject::Viewer | Subject::Family)
+        };
+        Ok::<_, anyhow::Error>(allows.lacks(&tool_needs_of(tool, counts)?))
+    };
+    let all = sets(&programs).into_iter().map(of_set).collect::<Result<Vec<_>>>()?;
+    let least = all.into_iter().min_by_key(|lacks| lacks.options().len()).unwrap_or_default();
+    Ok(viewer.with(&least))
 }
 
 /// Loads each set of the plan's programs that this kernel takes, and attaches none: what the verifier makes of them.
@@ -343,6 +361,42 @@ fn sets(programs: &[Program]) -> BTreeSet<u32> {
     if sets.is_empty() { BTreeSet::from([0]) } else { sets }
 }
 
+/// The programs of one set that the plan asks for.
+fn wanted<'p>(plan: &Plan, programs: &'p [Program], set: u32, host: bool, family: bool) -> Vec<&'p Program> {
+    let wanted = |p: &&Program| {
+        (p.sets.is_empty() || p.sets.contains(&set))
+            && p.when.as_deref().is_none_or(|knob| plan.is_set(knob))
+            && match p.subject {
+                Subject::Family => family,
+                Subject::Host => host,
+                Subject::Viewer => false,
+                _ => true,
+            }
+    };
+    programs.iter().filter(wanted).collect()
+}
+
+/// What a plan would load, without loading it.
+#[derive(Clone, Debug)]
+pub struct Outlook {
+    /// Each set by its number, with the sections of its programs.
+    pub sets: Vec<(u32, Vec<String>)>,
+    /// Memory of maps and ring, bytes.
+    pub memory: u64,
+}
+
+/// Looks at what a plan would load, with no privilege at all.
+pub fn outlook(plan: &Plan, host: bool, buffer: u32) -> Result<Outlook> {
+    let mut object = open(plan.object, None, None)?;
+    let programs = cbpf_bpf::programs(&object)?;
+    let sections = |set| wanted(plan, &programs, set, host, false).iter().map(|p| p.section.clone()).collect();
+    let options = Options { buffer, token: None, memory: u64::MAX };
+    Ok(Outlook {
+        sets: sets(&programs).into_iter().map(|set| (set, sections(set))).collect(),
+        memory: size_maps(plan, &cbpf_owner::default(), options, &mut object)?,
+    })
+}
+
 fn load_set(
     plan: &Plan,
     owner: &cbpf_owner,
@@ -353,8 +407,11 @@ fn load_set(
     object: OpenObject,
 ) -> Result<Loaded> {
     let (mut loaded, wanted) = load_programs(plan, owner, options, functions, programs, set, object)?;
-    // The family's own programs last: a process is forgotten after the tool has seen it end.
-    let (family, own): (Vec<&Program>, Vec<&Program>) = wanted.into_iter().partition(|p| p.subject == Subject::Family);
+    // The family's own programs last: a process is forgotten after the tool has seen it end. Before them what looks at
+    // the past, so that nothing falls between that and the trace.
+    let (family, mut own): (Vec<&Program>, Vec<&Program>) =
+        wanted.into_iter().partition(|p| p.subject == Subject::Family);
+    own.sort_by_key(|p| p.section.starts_with("iter/"));
     for program in own.into_iter().chain(family) {
         loaded.attach(plan, program).map_err(|e| {
             let why = complaint().unwrap_or_else(|| format!("{e:#}"));
@@ -375,17 +432,7 @@ fn load_programs<'p>(
     mut object: OpenObject,
 ) -> Result<(Loaded, Vec<&'p Program>)> {
     let host = owner.scope == cbpf_scope::CBPF_HOST.0;
-    let wanted = |p: &Program| {
-        (p.sets.is_empty() || p.sets.contains(&set))
-            && p.when.as_deref().is_none_or(|knob| plan.is_set(knob))
-            && match p.subject {
-                Subject::Family => owner.family != 0,
-                Subject::Host => host,
-                Subject::Viewer => false,
-                _ => true,
-            }
-    };
-    let wanted: Vec<&Program> = programs.iter().filter(|p| wanted(p)).collect();
+    let wanted = wanted(plan, programs, set, host, owner.family != 0);
     ensure!(
         wanted.iter().any(|p| p.subject != Subject::Family),
         "it has a meaning for the whole machine only (--scope host)"
@@ -510,7 +557,8 @@ fn write_data(plan: &Plan, owner: &cbpf_owner, object: &mut OpenObject) -> Resul
     Ok(())
 }
 
-fn size_maps(plan: &Plan, owner: &cbpf_owner, options: Options<'_>, object: &mut OpenObject) -> Result<()> {
+/// Sizes the maps, and returns the memory that they take, bytes.
+fn size_maps(plan: &Plan, owner: &cbpf_owner, options: Options<'_>, object: &mut OpenObject) -> Result<u64> {
     let mut memory = 0;
     for mut map in object.maps_mut() {
         let name = map.name().to_string_lossy().into_owned();
@@ -535,7 +583,7 @@ fn size_maps(plan: &Plan, owner: &cbpf_owner, options: Options<'_>, object: &mut
     }
     let most = options.memory;
     ensure!(memory <= most, BadPlan(format!("it would take {memory} bytes of maps, and {most} are allowed")));
-    Ok(())
+    Ok(memory)
 }
 
 impl Loaded {
@@ -570,6 +618,12 @@ impl Loaded {
                     // From here on it is the link's, which closes it.
                     let _ = event.into_raw_fd();
                 }
+            }
+            // It runs once, to its end.
+            "iter" => {
+                let mut run = libbpf_rs::Iter::new(&prog.attach()?)?;
+                std::io::copy(&mut run, &mut std::io::sink())?;
+                return Ok(());
             }
             _ => links.push(prog.attach()?),
         }
@@ -790,6 +844,10 @@ pub fn describe_caller(token: Option<&Token>) -> Result<viewer_info> {
         if keep {
             link(&mut program, functions(types.as_ref())?)?;
         }
+    }
+    if let Some(token) = token {
+        let lacks = token.allows.lacks(&needs(&object)).options();
+        ensure!(lacks.is_empty(), "it lacks {}", lacks.join(" "));
     }
     COMPLAINTS.lock().map(|mut kept| kept.clear()).ok();
     let object = object.load().map_err(|e| anyhow::anyhow!("{}", complaint().unwrap_or_else(|| e.to_string())))?;

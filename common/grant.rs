@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result};
 use cbpf_bpf::events::cbpf_owner;
 
 use crate::client::{self, Client};
+use crate::engine;
 use crate::owner::{self, Narrow, Scope, Viewer};
 use crate::token::{self, Token};
 
@@ -40,6 +41,8 @@ pub struct Request {
     pub narrow: Narrow,
     /// The bpffs to take a token from; `None`: look for one.
     pub token: Option<PathBuf>,
+    /// The tool that it is for, if for one: a token must do for it.
+    pub tool: Option<&'static str>,
 }
 
 /// No grant: for each kind the link that is missing and what mends it.
@@ -134,6 +137,37 @@ pub fn negotiate(request: &Request) -> Result<Grant> {
     Err(NoGrant(missing).into())
 }
 
+/// Each scope, with why it is not given if so.
+pub type Scopes = Vec<(Scope, Result<(), String>)>;
+
+/// What one kind of grant gives this process.
+#[derive(Debug)]
+pub struct Survey {
+    /// Its name.
+    pub grant: &'static str,
+    /// The scopes, or what is missing for any.
+    pub scopes: Result<Scopes, Missing>,
+}
+
+/// Asks every kind of grant for every scope.
+pub fn survey() -> Vec<Survey> {
+    GRANTS.iter().map(|(grant, ask)| Survey { grant, scopes: scopes(grant, *ask) }).collect()
+}
+
+fn scopes(grant: &str, ask: Ask) -> Result<Scopes, Missing> {
+    let mut scopes = Vec::new();
+    for scope in [Scope::User, Scope::Container, Scope::Host] {
+        let request = Request { only: Some(grant.into()), scope: Some(scope), ..Default::default() };
+        let given = match ask(&request).map_err(anyhow::Error::downcast::<Missing>) {
+            Ok(_) => Ok(()),
+            Err(Ok(missing)) => return Err(missing),
+            Err(Err(e)) => Err(format!("{e:#}")),
+        };
+        scopes.push((scope, given));
+    }
+    Ok(scopes)
+}
+
 fn find_token(request: &Request, thorough: bool) -> Result<Token> {
     let init_userns = owner::in_init_userns()?;
     Ok(token::find(request.token.as_deref(), init_userns, &Status::read()?, thorough)?)
@@ -148,6 +182,14 @@ const GRANTS: &[(&str, Ask)] = &[("token", token), ("daemon", daemon), ("strict"
 /// The token grant: the host delegated bpf() to this user namespace.
 fn token(request: &Request) -> Result<Grant> {
     let token = find_token(request, request.only.is_some())?;
+    if let Some(tool) = request.tool {
+        let lacks = engine::lacks(tool, &token.allows)?.options();
+        if !lacks.is_empty() {
+            let why = format!("{} delegates too little for {tool}: no {}", token::display(&token), lacks.join(" "));
+            let mend = format!("on the host: cbpfd delegate --pid PID --tools {tool} (a process of this container)");
+            return Err(Missing { grant: "token", why, mend }.into());
+        }
+    }
     let viewer = Viewer::current(Some(&token)).map_err(|e| Missing {
         grant: "token",
         why: format!("{} gives a token, but the kernel refuses its use ({e:#})", token::display(&token)),

@@ -11,6 +11,7 @@ pub mod owner;
 pub mod protocol;
 pub mod ring;
 pub mod session;
+pub mod survey;
 pub mod token;
 
 #[cfg(feature = "report")]

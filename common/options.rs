@@ -89,8 +89,8 @@ impl Shared {
         Ok(())
     }
 
-    /// The grant that they ask for.
-    pub fn request(&self) -> Request {
+    /// The grant that they ask for, for a tool.
+    pub fn request(&self, tool: &'static str) -> Request {
         let narrow = Narrow {
             pids: self.pids.clone(),
             tids: self.tids.clone(),
@@ -99,7 +99,7 @@ impl Shared {
             family: !self.command.is_empty(),
         };
         let only = (self.grant != "auto").then(|| self.grant.clone());
-        Request { only, scope: self.scope, narrow, token: self.token.clone() }
+        Request { only, scope: self.scope, narrow, token: self.token.clone(), tool: Some(tool) }
     }
 }
 

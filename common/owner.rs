@@ -145,6 +145,11 @@ pub fn in_init_userns() -> Result<bool> {
     Ok(inode("/proc/self/ns/user")? == INIT_USER_NS)
 }
 
+/// Is the caller's pid namespace the initial one?
+pub fn in_init_pidns() -> Result<bool> {
+    Ok(inode("/proc/self/ns/pid")? == INIT_PID_NS)
+}
+
 impl Viewer {
     /// The calling process. In the initial namespaces /proc tells everything; elsewhere a small program, run once
     /// in our own context, looks from inside the kernel.

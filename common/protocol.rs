@@ -393,6 +393,20 @@ pub fn same_build(message: &[u8], whose: &str) -> Result<()> {
     Ok(())
 }
 
+/// Reads bytes as a message of either side. What is taken for one must be that, byte for byte. For fuzzers; returns
+/// whether a daemon would have understood.
+pub fn try_bytes(bytes: &[u8]) -> bool {
+    let to_daemon = ToDaemon::decode(bytes);
+    if let Ok(message) = &to_daemon {
+        assert_eq!(message.encode(), bytes);
+    }
+    if let Ok(message) = ToClient::decode(bytes) {
+        assert_eq!(message.encode(), bytes);
+    }
+    let _ = same_build(bytes, "client");
+    to_daemon.is_ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -479,12 +493,7 @@ mod tests {
                     (_, n) => bytes.insert(random() as usize % n, random() as u8),
                 }
             }
-            if let Ok(message) = ToDaemon::decode(&bytes) {
-                taken += 1;
-                assert_eq!(message.encode(), bytes);
-            }
-            let _ = ToClient::decode(&bytes);
-            let _ = same_build(&bytes, "client");
+            taken += u32::from(try_bytes(&bytes));
         }
         assert!(taken > 1000, "{taken}");
         assert!(begin.elapsed().as_secs() < 60);

@@ -78,7 +78,7 @@ pub fn run(words: &[&str]) -> Result<()> {
     if options.revoke {
         return revoke(pid, &at);
     }
-    let allowed = delegate(pid, options.tools.as_deref(), &at)?;
+    let allowed = delegate(pid, &wanted(options.tools.as_deref())?, &at)?;
     if !options.oci_hook {
         println!("delegated to the container of process {pid}, at {}: {}", at.display(), allowed.options().join(" "));
     }
@@ -133,8 +133,8 @@ fn values(btf: &Btf<'_>, name: &str) -> Result<u64> {
         .fold(0, |mask, n| mask | 1u64.checked_shl(n).unwrap_or(0)))
 }
 
-fn delegate(pid: u32, tools: Option<&[String]>, at: &Path) -> Result<Masks> {
-    let masks = wanted(tools)?;
+/// Delegates to the container of a process. Returns what the kernel says that it gives.
+pub fn delegate(pid: u32, masks: &Masks, at: &Path) -> Result<Masks> {
     let target = Target::open(pid)?;
     let uids = owner::uid_map(pid)?;
     let root = uids.kernel(0).context("the user namespace of that process has no root (uid_map)")?;
@@ -163,7 +163,7 @@ fn delegate(pid: u32, tools: Option<&[String]>, at: &Path) -> Result<Masks> {
     let token = helper.receive()?;
     helper.end()?;
     let got = token::masks(&token)?;
-    let lacks = got.lacks(&masks);
+    let lacks = got.lacks(masks);
     ensure!(lacks.is_empty(), "mounted, but the kernel gives no {}", lacks.options().join(" "));
     let over = masks.lacks(&got);
     ensure!(over.is_empty(), "mounted, but the kernel also gives {}", over.options().join(" "));

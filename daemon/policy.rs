@@ -194,6 +194,23 @@ impl Rule {
     }
 }
 
+/// See [`crate::try_policy`].
+pub fn try_bytes(bytes: &[u8]) {
+    let (text, path) = bytes.iter().position(|b| *b == 0).map_or((bytes, &b"/a/b.service/c"[..]), |at| {
+        let (text, path) = bytes.split_at(at);
+        (text, &path[1..])
+    });
+    let Ok(text) = std::str::from_utf8(text) else { return };
+    let Ok(policy) = Policy::parse("p", text) else { return };
+    let words = policy.explain();
+    assert!(words.matches("  who:      ").count() >= policy.rules.len());
+    for glob in policy.rules.iter().filter_map(|(_, rule)| rule.cgroup.as_ref()) {
+        let fits = glob_fits(glob.as_bytes(), path);
+        assert!(fits || glob != "**", "** fits everything");
+        assert!(glob_fits(path, path) || path.contains(&b'*'));
+    }
+}
+
 fn list(numbers: &[u32]) -> String {
     numbers.iter().map(u32::to_string).collect::<Vec<_>>().join(" or ")
 }
@@ -284,7 +301,8 @@ mod tests {
 
     #[test]
     fn no_text_confuses_the_parser() {
-        let seed = "[[rule]]\nuid = [1]\ngid = [2]\ncgroup = \"/a/**\"\nscope = \"host\"\nmemory_mib = 7\n";
+        let seed = "[[rule]]\nuid = [1]\ngid = [2]\ncgroup = \"/a/**\"\nscope = \"host\"\nmemory_mib = 7\n\0/a/b/c";
+        try_bytes(seed.as_bytes());
         let mut state = 7u32;
         for _ in 0..20_000 {
             let mut bytes = seed.as_bytes().to_vec();
@@ -293,7 +311,7 @@ mod tests {
                 let at = state as usize % bytes.len();
                 bytes[at] = (state >> 24) as u8;
             }
-            let _ = Policy::parse("p", &String::from_utf8_lossy(&bytes));
+            try_bytes(&bytes);
         }
     }
 }

@@ -75,14 +75,23 @@ pub fn run(words: &[&str]) -> Result<()> {
             Err(e) => return Err(e).context("cannot accept connections"),
         };
         let daemon = daemon.clone();
-        let of_client = move || {
-            if let Err(e) = daemon.serve(&connection).or_else(|e| if e.is::<Gone>() { Ok(()) } else { Err(e) }) {
-                log(format_args!("{e:#}"));
-            }
-        };
+        let of_client = move || guarded(|| daemon.serve(&connection));
         if let Err(e) = thread::Builder::new().stack_size(512 << 10).spawn(of_client) {
             log(format_args!("no thread for a client: {e}"));
         }
+    }
+}
+
+// One client's thread that panics must not end the others'.
+const _: () = assert!(cfg!(panic = "unwind"), "cbpfd is to be built with panic = \"unwind\"");
+
+/// Serves a client, whatever happens.
+fn guarded(serve: impl FnOnce() -> Result<()>) {
+    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(serve)) {
+        Ok(Ok(())) => {}
+        Ok(Err(e)) if e.is::<Gone>() => {}
+        Ok(Err(e)) => log(format_args!("{e:#}")),
+        Err(_) => log(format_args!("a client's thread ended by a fault of cbpfd's; the others go on")),
     }
 }
 
@@ -485,4 +494,26 @@ fn read(socket: &OwnedFd, loaded: &Loaded, map: &str) -> Result<Option<ToClient>
         Ok(())
     })?;
     Ok(Some(piece(true, bytes)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_ends_its_own_client_only() {
+        let daemon = Arc::new(Daemon { policy: PathBuf::new(), counts: Mutex::default(), loading: Mutex::new(()) });
+        let faulty = daemon.clone();
+        let thread = thread::spawn(move || {
+            guarded(|| {
+                let _counted = faulty.count(7, What::Session, 1)?;
+                let _alone = locked(&faulty.loading);
+                panic!("on purpose")
+            });
+        });
+        assert!(thread.join().is_ok());
+        // Neither its place nor what it held is lost.
+        assert!(daemon.count(7, What::Session, 1).is_ok());
+        drop(locked(&daemon.loading));
+    }
 }

@@ -34,6 +34,26 @@ fn what_cbpf_says_is_as_before() {
     test.case("../tests/cli/*.trycmd");
 }
 
+/// The README's table of tools is what `cbpf list` says.
+#[test]
+fn the_readme_lists_the_tools_there_are() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
+    let readme = fs::read_to_string(&path).unwrap();
+    let list = String::from_utf8(run(Path::new(CBPF), &["list"]).stdout).unwrap();
+    let rows = list.lines().skip(1).map(|line| {
+        let (name, about) = line.trim().split_once(' ').unwrap();
+        format!("| {name} | {} |\n", about.trim())
+    });
+    let table = format!("| tool | shows |\n|---|---|\n{}", rows.collect::<String>());
+    if readme.contains(&table) {
+        return;
+    }
+    assert!(std::env::var_os("TRYCMD").is_some_and(|v| v == "overwrite"), "not in README.md:\n{table}");
+    let (before, rest) = readme.split_once("| tool | shows |\n").unwrap();
+    let (_, after) = rest.split_once("|\n\n").unwrap();
+    fs::write(path, format!("{before}{table}\n{after}")).unwrap();
+}
+
 fn run(program: &Path, args: &[&str]) -> Output {
     Command::new(program).args(args).env("COLUMNS", "100").output().unwrap()
 }

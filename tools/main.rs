@@ -4,7 +4,10 @@
 mod registry;
 mod command;
 mod disks;
+mod doctor;
 mod fs;
+#[cfg(test)]
+mod generated;
 mod hists;
 mod list;
 mod path;
@@ -38,7 +41,7 @@ fn main() -> ExitCode {
     let asked = args.get(1).and_then(|arg| arg.to_str()).and_then(find);
     let command = match asked {
         Some((name, entry)) => base().subcommand((entry.command)().name(name)),
-        None => TOOLS.iter().fold(base(), |c, e| c.subcommand((e.command)())).subcommand(list::command()),
+        None => whole(),
     };
     let matches = match command.try_get_matches_from(args) {
         Ok(matches) => matches,
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
     let Some((name, matches)) = matches.subcommand() else { return ExitCode::from(2) };
     match find(name) {
         Some((name, entry)) => run::exit(name, (entry.run)(name, matches)),
+        None if name == "doctor" => run::exit("doctor", doctor::run(matches)),
         None => run::exit("list", list::run(matches)),
     }
 }
@@ -81,6 +85,15 @@ fn base() -> Command {
         .subcommand_value_name("TOOL")
         .subcommand_help_heading("Tools")
         .disable_help_subcommand(true)
+}
+
+/// The command line with every tool.
+fn whole() -> Command {
+    TOOLS
+        .iter()
+        .fold(base(), |c, e| c.subcommand((e.command)()))
+        .subcommand(list::command())
+        .subcommand(doctor::command())
 }
 
 /// The tool of that name or alias.

@@ -36,6 +36,8 @@ macro_rules! tools {
             syscount: report,
             tcpconnect: either,
             tcpconnlat: stream,
+            tcprtt: report,
+            tcpsynbl: report,
             vfsstat: report,
         }
     };

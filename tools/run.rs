@@ -216,7 +216,7 @@ impl Trace {
             plan.events();
         }
         tool.plan(&shared, &mut plan)?;
-        let grant = grant::negotiate(&shared.request())?;
+        let grant = grant::negotiate(&shared.request(T::NAME))?;
         // Before the first thread: it asks for the local time zone.
         let out = Out::stdout(if shared.json { Format::Json } else { Format::Text })?;
         let child = if shared.command.is_empty() { None } else { Some(Child::hold(&shared.command)?) };

@@ -167,7 +167,7 @@ mod tests {
             let (tool, mut out) = (tool(args), Out::memory(format));
             let mut e = tcpconnect_event { ends: ends(), ..Default::default() };
             e.head.pid = 7;
-            out.row("event", Some(0), &tool.columns(), |row| tool.row(&Context::test(), &e, &[], row)).expect("memory");
+            out.row("event", Some(0), &Stream::columns(&tool), |row| tool.row(&Context::test(), &e, &[], row)).expect("memory");
             out.take()
         };
         assert!(show(&[], Format::Text).ends_with(" 4  10.0.0.1         192.0.2.1        80\n"));

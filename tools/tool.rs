@@ -28,13 +28,13 @@ pub trait Tool: Args {
         None
     }
 
-    /// It was called by this name, its own or an alias.
-    fn called(&mut self, _name: &str) {}
-
     /// For a tool that is both a [`Stream`] and a [`Report`]: do the options ask for the report?
     fn reports(&self) -> bool {
         false
     }
+
+    /// It was called by this name, its own or an alias.
+    fn called(&mut self, _name: &str) {}
 
     /// Turns the options into knobs and points to attach to. An error is the user's: exit status 2.
     fn plan(&self, shared: &Shared, plan: &mut Plan) -> Result<()>;
@@ -92,27 +92,60 @@ pub struct Entry {
     pub about: &'static str,
     /// Its command line.
     pub command: fn() -> Command,
+    /// What a user must know besides: [`Tool::NOTES`].
+    #[cfg_attr(not(test), allow(dead_code))] // for the manual
+    pub notes: &'static str,
+    /// [`Tool::EXAMPLES`].
+    #[cfg_attr(not(test), allow(dead_code))]
+    pub examples: &'static [(&'static str, &'static str)],
     /// Runs it, under the name that was typed.
-    pub run: fn(&'static str, &ArgMatches) -> Result<Status>,
+    pub run: Run,
+    /// What it asks for without any option but the scope `host`, if so.
+    pub plan: PlanOf,
 }
 
+/// How an entry's tool is run, and what it plans.
+type Run = fn(&'static str, &ArgMatches) -> Result<Status>;
+type PlanOf = fn(bool) -> Result<Plan>;
+
 impl Entry {
+    const fn of<T: Tool>(run: Run, plan: PlanOf) -> Self {
+        Self {
+            name: T::NAME,
+            about: T::ABOUT,
+            command: command::<T>,
+            notes: T::NOTES,
+            examples: T::EXAMPLES,
+            run,
+            plan,
+        }
+    }
+
     /// An entry for a [`Stream`].
     pub const fn stream<T: Stream>() -> Self {
-        Self { name: T::NAME, about: T::ABOUT, command: command::<T>, run: run::stream::<T> }
+        Self::of::<T>(run::stream::<T>, |host| plan::<T>(true, host))
     }
 
     /// An entry for a [`Report`].
     pub const fn report<T: Report>() -> Self {
-        Self { name: T::NAME, about: T::ABOUT, command: command::<T>, run: run::report::<T> }
+        Self::of::<T>(run::report::<T>, |host| plan::<T>(false, host))
+    }
+
+    /// An entry for what is a [`Report`] with some options and a [`Stream`] with others.
+    pub const fn either<T: Stream + Report>() -> Self {
+        Self::of::<T>(run::either::<T>, |host| plan::<T>(true, host))
     }
 }
 
-impl Entry {
-    /// An entry for what is a [`Report`] with some options and a [`Stream`] with others.
-    pub const fn either<T: Stream + Report>() -> Self {
-        Self { name: T::NAME, about: T::ABOUT, command: command::<T>, run: run::either::<T> }
+fn plan<T: Tool>(events: bool, host: bool) -> Result<Plan> {
+    let args = [T::NAME, "--scope", "host"];
+    let matches = command::<T>().try_get_matches_from(&args[..if host { 3 } else { 1 }])?;
+    let mut plan = Plan::new(T::NAME)?;
+    if events {
+        plan.events();
     }
+    T::from_arg_matches(&matches)?.plan(&Shared::from(&matches)?, &mut plan)?;
+    Ok(plan)
 }
 
 fn command<T: Tool>() -> Command {

@@ -41,5 +41,7 @@ cases! {
     syscount,
     tcpconnect,
     tcpconnlat,
+    tcprtt,
+    tcpsynbl,
     vfsstat,
 }

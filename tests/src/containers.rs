@@ -27,6 +27,7 @@ pub const TESTS: &[Test] = &[
     ("rootless, by the daemon", || by_daemon(true)),
     ("rootful without a user namespace, by the daemon", || by_daemon(false)),
     ("rootless, by a token", by_token),
+    ("rootful with a user namespace, by a hook", by_hook),
     ("rootless, nothing", nothing),
     ("under profiles that refuse bpf()", refusing_profiles),
     ("the static cbpf alone", alone),
@@ -373,6 +374,39 @@ fn by_token() -> Result<()> {
     ensure!(delegate(&["--list"])?.contains("/sys/fs/bpf"), "not in the list");
     delegate(&["--revoke", "--pid", &pid])?;
     ensure!(podman.run(exec)?.status.code() == Some(3), "the delegation was revoked");
+    Ok(())
+}
+
+/// The hook that is shipped, at either of the stages that there are for it.
+fn by_hook() -> Result<()> {
+    let podman = Podman::new(false)?;
+    let profile = podman.profile("with-bpf.json", &profile_with_bpf()?)?;
+    let text = include_str!("../../packaging/oci-hooks/cbpf.json");
+    let mut hook: Value = serde_json::from_str(text)?;
+    ensure!(hook["hook"]["path"] == "/usr/bin/cbpfd" && hook["stages"] == json!(["createRuntime"]), "{text}");
+    hook["hook"]["path"] = json!(cbpf()?.with_file_name("cbpfd"));
+    let hooks = podman.dir.join("hooks");
+    fs::create_dir(&hooks)?;
+    for stage in ["createRuntime", "poststart"] {
+        hook["stages"] = json!([stage]);
+        fs::write(hooks.join("cbpf.json"), hook.to_string())?;
+        let run = |annotation: &str| {
+            let hooks = hooks.display().to_string();
+            let options =
+                ["--rm", "--uidmap", "0:300000:65536", "--annotation", annotation, "--cap-add", "BPF,PERFMON"];
+            let options = [&options[..], &["--security-opt", &profile]].concat();
+            // The later stage comes while the container runs already.
+            let script = ["cbpf", "/bin/sh", "-c", "sleep 1; exec /bin/cbpf opensnoop -- /bin/cat /etc/passwd"];
+            let mut args = vec!["--hooks-dir".to_owned(), hooks];
+            args.extend(podman.run_args(&[options, script.into()].concat()));
+            podman.run(args)
+        };
+        let done = run("cbpf.delegate=true")?;
+        let stderr = String::from_utf8_lossy(&done.stderr);
+        ensure!(done.status.success() && stderr.contains("cbpf: token grant, scope container"), "{stage}: {stderr}");
+        let done = run("cbpf.delegate=false")?;
+        ensure!(done.status.code() == Some(3), "{stage}: {}", String::from_utf8_lossy(&done.stderr));
+    }
     Ok(())
 }
 

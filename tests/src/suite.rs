@@ -15,6 +15,7 @@ mod newtool;
 mod preempted;
 mod process;
 mod refusals;
+mod token;
 mod verifier;
 mod writeback;
 
@@ -40,6 +41,8 @@ fn main() -> ExitCode {
         ["loop", count] => count.parse().map_err(Into::into).and_then(loss::open_loop),
         ["client", what, socket] => daemon::client(what, socket.as_ref()),
         ["podman", name] => containers::inside(name),
+        ["delegated", fd, ref args @ ..] => fd.parse().map_err(Into::into).and_then(|fd| token::delegated(fd, args)),
+        ["delegate", ref numbers @ ..] => token::delegate(numbers),
         ["hostile"] => hostile::open_names(),
         ["crowd", who] => preempted::crowd(who),
         ["exec-in", group, ref program @ ..] => writeback::exec(group, program),
@@ -191,6 +194,8 @@ fn suite(kernel: &str, filter: &str) -> Result<()> {
     plain("no grant", &refusals::no_grant);
     plain("scopes that are not one's own", &refusals::scopes);
     plain("--on-loss", &refusals::lost);
+    plain("a delegation with one piece missing", &|| token::one_piece_missing(kernel));
+    plain("the doctor", &|| token::doctors(kernel));
     // Emulated, 600,000 opens take minutes, and the counters are the same.
     if kernel == "here" {
         counts.test("here: the verifier's work", filter, verifier::test);

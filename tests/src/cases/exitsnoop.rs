@@ -17,8 +17,9 @@ const SURVIVED: Duration = Duration::from_millis(30);
 
 fn work(w: &Work) -> Result<()> {
     for _ in 0..w.count {
-        // The suite itself is the one program that is there everywhere; it understands none of this.
-        let mut child = Command::new(own_exe()?).arg("nonsense").stderr(Stdio::null()).spawn()?;
+        // The suite itself is the one program that is there everywhere. It understands none of this, and fails; one word
+        // would be the name of a kernel, and it would begin to test.
+        let mut child = Command::new(own_exe()?).args(["too", "many", "words"]).stderr(Stdio::null()).spawn()?;
         ensure!(child.wait()?.code() == Some(1));
         let killed = fork(|| loop {
             thread::sleep(Duration::from_secs(1));
