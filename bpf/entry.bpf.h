@@ -58,17 +58,6 @@ static __always_inline void end_user_function(void)
 	raw_preempt_enable();
 }
 
-/* ... and at a function of the kernel: a trampoline lets the program be preempted by one that comes there too. */
-static __always_inline void begin_function(void *ctx)
-{
-	raw_preempt_disable();
-}
-
-static __always_inline void end_function(void)
-{
-	raw_preempt_enable();
-}
-
 /*
  * `key` is the word "section", which the macros below may write and a tool may not (cbpf.bpf.h poisons it).
  * Nobody but interrupts comes between begin_ and end_: see raw.bpf.h.

@@ -32,10 +32,12 @@ complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "biolatency" -d 'Summarize
 complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "biopattern" -d 'Show how much of the I/O of each disk is random, and how much sequential'
 complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "biosnoop" -d 'Trace block I/O: who, where, how much and how long'
 complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "bitesize" -d 'Summarize how large block I/O is, as a histogram for each name'
+complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "cachestat" -d 'Show how much of what is read is in the page cache, each second'
 complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "cpudist" -d 'Show how long tasks ran each time that they had a CPU, or were off it, as a histogram'
 complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "drsnoop" -d 'Trace tasks that wait because they have to free memory themselves'
 complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "execsnoop" -d 'Trace the start of programs'
 complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "exitsnoop" -d 'Trace the end of processes: how old they were, and why they ended'
+complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "filelife" -d 'Trace files that are deleted soon after they were made'
 complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "filetop" -d 'Show the files that are read and written most, by thread'
 complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "fsdist" -d 'Show how long reads, writes, opens, syncs and looks at files take, as histograms'
 complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "fsslower" -d 'Trace reads, writes, opens and syncs of files that take long'
@@ -192,6 +194,26 @@ complete -c cbpf -n "__fish_cbpf_using_subcommand bitesize" -s q -l quiet -d 'Pr
 complete -c cbpf -n "__fish_cbpf_using_subcommand bitesize" -s v -l verbose -d 'Print what libbpf and the verifier say'
 complete -c cbpf -n "__fish_cbpf_using_subcommand bitesize" -s h -l help -d 'Print help'
 complete -c cbpf -n "__fish_cbpf_using_subcommand bitesize" -s V -l version -d 'Print version'
+complete -c cbpf -n "__fish_cbpf_using_subcommand cachestat" -l scope -d 'Whose events: `user` (your own), `container` (all of this container, for its root), `host` (for root of the host)' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand cachestat" -s p -l pid -d 'Only these processes (up to 32, comma separated)' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand cachestat" -s t -l tid -d 'Only these threads (up to 32, comma separated)' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand cachestat" -s u -l uid -d 'Only this user, by number or name' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand cachestat" -s c -l cgroup -d 'Only this cgroup (a directory of cgroup v2) and what is below it' -r -F
+complete -c cbpf -n "__fish_cbpf_using_subcommand cachestat" -l grant -d 'How to get permission: `token` (delegated to this container), `daemon` (cbpfd), `strict` (own capabilities), or `auto` for the first of them' -r -f -a "auto\t''
+token\t''
+daemon\t''
+strict\t''"
+complete -c cbpf -n "__fish_cbpf_using_subcommand cachestat" -l token -d 'The bpffs to take a BPF token from [default: $CBPF_TOKEN_PATH, /sys/fs/bpf, then any with a delegation]' -r -F
+complete -c cbpf -n "__fish_cbpf_using_subcommand cachestat" -s d -l duration -d 'Stop after this many seconds' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand cachestat" -l buffer -d 'Size of the buffer between kernel and reader, with K, M or G' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand cachestat" -l on-loss -d 'What to do when events were lost: `warn`, or `fail` for exit status 5' -r -f -a "warn\t''
+fail\t''"
+complete -c cbpf -n "__fish_cbpf_using_subcommand cachestat" -s T -l timestamp -d 'Print the time'
+complete -c cbpf -n "__fish_cbpf_using_subcommand cachestat" -l json -d 'One JSON object a line'
+complete -c cbpf -n "__fish_cbpf_using_subcommand cachestat" -s q -l quiet -d 'Print neither the grant nor the closing counts'
+complete -c cbpf -n "__fish_cbpf_using_subcommand cachestat" -s v -l verbose -d 'Print what libbpf and the verifier say'
+complete -c cbpf -n "__fish_cbpf_using_subcommand cachestat" -s h -l help -d 'Print help'
+complete -c cbpf -n "__fish_cbpf_using_subcommand cachestat" -s V -l version -d 'Print version'
 complete -c cbpf -n "__fish_cbpf_using_subcommand cpudist" -l scope -d 'Whose events: `user` (your own), `container` (all of this container, for its root), `host` (for root of the host)' -r
 complete -c cbpf -n "__fish_cbpf_using_subcommand cpudist" -s p -l pid -d 'Only these processes (up to 32, comma separated)' -r
 complete -c cbpf -n "__fish_cbpf_using_subcommand cpudist" -s t -l tid -d 'Only these threads (up to 32, comma separated)' -r
@@ -285,6 +307,26 @@ complete -c cbpf -n "__fish_cbpf_using_subcommand exitsnoop" -s q -l quiet -d 'P
 complete -c cbpf -n "__fish_cbpf_using_subcommand exitsnoop" -s v -l verbose -d 'Print what libbpf and the verifier say'
 complete -c cbpf -n "__fish_cbpf_using_subcommand exitsnoop" -s h -l help -d 'Print help'
 complete -c cbpf -n "__fish_cbpf_using_subcommand exitsnoop" -s V -l version -d 'Print version'
+complete -c cbpf -n "__fish_cbpf_using_subcommand filelife" -l scope -d 'Whose events: `user` (your own), `container` (all of this container, for its root), `host` (for root of the host)' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand filelife" -s p -l pid -d 'Only these processes (up to 32, comma separated)' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand filelife" -s t -l tid -d 'Only these threads (up to 32, comma separated)' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand filelife" -s u -l uid -d 'Only this user, by number or name' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand filelife" -s c -l cgroup -d 'Only this cgroup (a directory of cgroup v2) and what is below it' -r -F
+complete -c cbpf -n "__fish_cbpf_using_subcommand filelife" -l grant -d 'How to get permission: `token` (delegated to this container), `daemon` (cbpfd), `strict` (own capabilities), or `auto` for the first of them' -r -f -a "auto\t''
+token\t''
+daemon\t''
+strict\t''"
+complete -c cbpf -n "__fish_cbpf_using_subcommand filelife" -l token -d 'The bpffs to take a BPF token from [default: $CBPF_TOKEN_PATH, /sys/fs/bpf, then any with a delegation]' -r -F
+complete -c cbpf -n "__fish_cbpf_using_subcommand filelife" -s d -l duration -d 'Stop after this many seconds' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand filelife" -l buffer -d 'Size of the buffer between kernel and reader, with K, M or G' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand filelife" -l on-loss -d 'What to do when events were lost: `warn`, or `fail` for exit status 5' -r -f -a "warn\t''
+fail\t''"
+complete -c cbpf -n "__fish_cbpf_using_subcommand filelife" -s F -l full-path -d 'Print the full path, as the task\'s own root directory shows it'
+complete -c cbpf -n "__fish_cbpf_using_subcommand filelife" -l json -d 'One JSON object a line'
+complete -c cbpf -n "__fish_cbpf_using_subcommand filelife" -s q -l quiet -d 'Print neither the grant nor the closing counts'
+complete -c cbpf -n "__fish_cbpf_using_subcommand filelife" -s v -l verbose -d 'Print what libbpf and the verifier say'
+complete -c cbpf -n "__fish_cbpf_using_subcommand filelife" -s h -l help -d 'Print help'
+complete -c cbpf -n "__fish_cbpf_using_subcommand filelife" -s V -l version -d 'Print version'
 complete -c cbpf -n "__fish_cbpf_using_subcommand filetop" -s s -l sort -d 'What to sort by' -r -f -a "all\t'Reads, writes and bytes together'
 reads\t'Reads'
 writes\t'Writes'
