@@ -58,6 +58,17 @@ static __always_inline void end_user_function(void)
 	raw_preempt_enable();
 }
 
+/* ... and at a function of the kernel: a trampoline lets the program be preempted by one that comes there too. */
+static __always_inline void begin_function(void *ctx)
+{
+	raw_preempt_disable();
+}
+
+static __always_inline void end_function(void)
+{
+	raw_preempt_enable();
+}
+
 /*
  * `key` is the word "section", which the macros below may write and a tool may not (cbpf.bpf.h poisons it).
  * Nobody but interrupts comes between begin_ and end_: see raw.bpf.h.
@@ -74,6 +85,7 @@ static __always_inline void end_user_function(void)
 		return 0;								\
 	}										\
 	static __always_inline void name##_program(context *ctx)
+
 #define BODY _Pragma("GCC diagnostic pop") static __always_inline int
 
 /* What a body returns so that the key it was entered by stays in its map. */

@@ -31,9 +31,11 @@ complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "bindsnoop" -d 'Trace sock
 complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "biolatency" -d 'Summarize how long block I/O takes, as a histogram'
 complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "biopattern" -d 'Show how much of the I/O of each disk is random, and how much sequential'
 complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "biosnoop" -d 'Trace block I/O: who, where, how much and how long'
+complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "biostacks" -d 'Summarize how long block I/O takes, by process, disk and kernel stack'
 complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "bitesize" -d 'Summarize how large block I/O is, as a histogram for each name'
 complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "cachestat" -d 'Show how much of what is read is in the page cache, each second'
 complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "cpudist" -d 'Show how long tasks ran each time that they had a CPU, or were off it, as a histogram'
+complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "cpufreq" -d 'Sample how fast the CPUs run that tasks have, as a histogram for each name'
 complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "drsnoop" -d 'Trace tasks that wait because they have to free memory themselves'
 complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "execsnoop" -d 'Trace the start of programs'
 complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "exitsnoop" -d 'Trace the end of processes: how old they were, and why they ended'
@@ -172,6 +174,27 @@ complete -c cbpf -n "__fish_cbpf_using_subcommand biosnoop" -s q -l quiet -d 'Pr
 complete -c cbpf -n "__fish_cbpf_using_subcommand biosnoop" -s v -l verbose -d 'Print what libbpf and the verifier say'
 complete -c cbpf -n "__fish_cbpf_using_subcommand biosnoop" -s h -l help -d 'Print help'
 complete -c cbpf -n "__fish_cbpf_using_subcommand biosnoop" -s V -l version -d 'Print version'
+complete -c cbpf -n "__fish_cbpf_using_subcommand biostacks" -s d -l disk -d 'Only this disk' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand biostacks" -l scope -d 'Whose events: `user` (your own), `container` (all of this container, for its root), `host` (for root of the host)' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand biostacks" -s p -l pid -d 'Only these processes (up to 32, comma separated)' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand biostacks" -s t -l tid -d 'Only these threads (up to 32, comma separated)' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand biostacks" -s u -l uid -d 'Only this user, by number or name' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand biostacks" -s c -l cgroup -d 'Only this cgroup (a directory of cgroup v2) and what is below it' -r -F
+complete -c cbpf -n "__fish_cbpf_using_subcommand biostacks" -l grant -d 'How to get permission: `token` (delegated to this container), `daemon` (cbpfd), `strict` (own capabilities), or `auto` for the first of them' -r -f -a "auto\t''
+token\t''
+daemon\t''
+strict\t''"
+complete -c cbpf -n "__fish_cbpf_using_subcommand biostacks" -l token -d 'The bpffs to take a BPF token from [default: $CBPF_TOKEN_PATH, /sys/fs/bpf, then any with a delegation]' -r -F
+complete -c cbpf -n "__fish_cbpf_using_subcommand biostacks" -l duration -d 'Stop after this many seconds' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand biostacks" -l buffer -d 'Size of the buffer between kernel and reader, with K, M or G' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand biostacks" -l on-loss -d 'What to do when events were lost: `warn`, or `fail` for exit status 5' -r -f -a "warn\t''
+fail\t''"
+complete -c cbpf -n "__fish_cbpf_using_subcommand biostacks" -s m -l milliseconds -d 'Milliseconds instead of microseconds'
+complete -c cbpf -n "__fish_cbpf_using_subcommand biostacks" -l json -d 'One JSON object a line'
+complete -c cbpf -n "__fish_cbpf_using_subcommand biostacks" -s q -l quiet -d 'Print neither the grant nor the closing counts'
+complete -c cbpf -n "__fish_cbpf_using_subcommand biostacks" -s v -l verbose -d 'Print what libbpf and the verifier say'
+complete -c cbpf -n "__fish_cbpf_using_subcommand biostacks" -s h -l help -d 'Print help'
+complete -c cbpf -n "__fish_cbpf_using_subcommand biostacks" -s V -l version -d 'Print version'
 complete -c cbpf -n "__fish_cbpf_using_subcommand bitesize" -s c -l comm -d 'Only threads whose name begins with this' -r
 complete -c cbpf -n "__fish_cbpf_using_subcommand bitesize" -s d -l disk -d 'Only this disk' -r
 complete -c cbpf -n "__fish_cbpf_using_subcommand bitesize" -l scope -d 'Whose events: `user` (your own), `container` (all of this container, for its root), `host` (for root of the host)' -r
@@ -238,6 +261,26 @@ complete -c cbpf -n "__fish_cbpf_using_subcommand cpudist" -s q -l quiet -d 'Pri
 complete -c cbpf -n "__fish_cbpf_using_subcommand cpudist" -s v -l verbose -d 'Print what libbpf and the verifier say'
 complete -c cbpf -n "__fish_cbpf_using_subcommand cpudist" -s h -l help -d 'Print help'
 complete -c cbpf -n "__fish_cbpf_using_subcommand cpudist" -s V -l version -d 'Print version'
+complete -c cbpf -n "__fish_cbpf_using_subcommand cpufreq" -s f -l frequency -d 'Samples a second on each CPU' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand cpufreq" -l scope -d 'Whose events: `user` (your own), `container` (all of this container, for its root), `host` (for root of the host)' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand cpufreq" -s p -l pid -d 'Only these processes (up to 32, comma separated)' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand cpufreq" -s t -l tid -d 'Only these threads (up to 32, comma separated)' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand cpufreq" -s u -l uid -d 'Only this user, by number or name' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand cpufreq" -s c -l cgroup -d 'Only this cgroup (a directory of cgroup v2) and what is below it' -r -F
+complete -c cbpf -n "__fish_cbpf_using_subcommand cpufreq" -l grant -d 'How to get permission: `token` (delegated to this container), `daemon` (cbpfd), `strict` (own capabilities), or `auto` for the first of them' -r -f -a "auto\t''
+token\t''
+daemon\t''
+strict\t''"
+complete -c cbpf -n "__fish_cbpf_using_subcommand cpufreq" -l token -d 'The bpffs to take a BPF token from [default: $CBPF_TOKEN_PATH, /sys/fs/bpf, then any with a delegation]' -r -F
+complete -c cbpf -n "__fish_cbpf_using_subcommand cpufreq" -s d -l duration -d 'Stop after this many seconds' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand cpufreq" -l buffer -d 'Size of the buffer between kernel and reader, with K, M or G' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand cpufreq" -l on-loss -d 'What to do when events were lost: `warn`, or `fail` for exit status 5' -r -f -a "warn\t''
+fail\t''"
+complete -c cbpf -n "__fish_cbpf_using_subcommand cpufreq" -l json -d 'One JSON object a line'
+complete -c cbpf -n "__fish_cbpf_using_subcommand cpufreq" -s q -l quiet -d 'Print neither the grant nor the closing counts'
+complete -c cbpf -n "__fish_cbpf_using_subcommand cpufreq" -s v -l verbose -d 'Print what libbpf and the verifier say'
+complete -c cbpf -n "__fish_cbpf_using_subcommand cpufreq" -s h -l help -d 'Print help'
+complete -c cbpf -n "__fish_cbpf_using_subcommand cpufreq" -s V -l version -d 'Print version'
 complete -c cbpf -n "__fish_cbpf_using_subcommand drsnoop" -l scope -d 'Whose events: `user` (your own), `container` (all of this container, for its root), `host` (for root of the host)' -r
 complete -c cbpf -n "__fish_cbpf_using_subcommand drsnoop" -s p -l pid -d 'Only these processes (up to 32, comma separated)' -r
 complete -c cbpf -n "__fish_cbpf_using_subcommand drsnoop" -s t -l tid -d 'Only these threads (up to 32, comma separated)' -r
