@@ -43,7 +43,7 @@ TARGET = $(shell uname -m)-unknown-linux-gnu
 static:
 	$(call need,$(BUILD_PACKAGES))
 	LIBBPF_SYS_LIBRARY_PATH=$$(dirname "$$(realpath "$$(gcc -print-file-name=libelf.a)")") \
-	RUSTFLAGS="-C target-feature=+crt-static" \
+	RUSTFLAGS="-C target-feature=+crt-static" CARGO_PROFILE_RELEASE_PANIC=abort \
 	cargo build --release -p cbpf --features static --target $(TARGET)
 
 .PHONY: demo

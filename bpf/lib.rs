@@ -1,6 +1,10 @@
 //! Everything of cbpf that runs in the kernel, as data: the compiled objects, the layouts of their events, and the
 //! checks they pass. Nothing here loads anything; that is `cbpf_common::engine`.
 
+use std::ops::Deref;
+
+use miniz_oxide::inflate::decompress_slice_iter_to_slice;
+
 mod check;
 pub use check::{KERNEL_FUNCTIONS, Knob, Program, Subject, knobs, programs};
 
@@ -9,22 +13,50 @@ pub use check::{KERNEL_FUNCTIONS, Knob, Program, Subject, knobs, programs};
 pub struct Object {
     /// The tool's name.
     pub name: &'static str,
-    /// The ELF file.
-    pub bytes: &'static [u8],
+    /// Size of the ELF file, bytes.
+    size: usize,
+    /// The ELF file, deflated.
+    packed: &'static [u8],
     /// Names of the kernel types that its relocations start from.
     pub types: &'static [&'static str],
 }
 
-impl Object {
-    /// The knobs of its tool.
-    pub fn knobs(&self) -> libbpf_rs::Result<Vec<Knob>> {
-        knobs(&libbpf_rs::ObjectBuilder::default().open_memory(self.bytes)?)
+/// An ELF file in memory, aligned: libelf reads it in place.
+#[derive(Debug)]
+pub struct Image {
+    words: Vec<u64>,
+    size: usize,
+}
+
+impl Deref for Image {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        // SAFETY: numbers have no padding.
+        unsafe { &plain::as_bytes(&*self.words)[..self.size] }
     }
 }
 
-/// libelf reads an aligned image in place.
-#[repr(C, align(8))]
-struct Aligned<const N: usize>([u8; N]);
+impl Object {
+    /// The ELF file.
+    ///
+    /// # Errors
+    /// There are none but of the build.
+    pub fn image(&self) -> libbpf_rs::Result<Image> {
+        let mut words = vec![0u64; self.size.div_ceil(size_of::<u64>())];
+        // SAFETY: numbers have no padding, and any bytes are a value of them.
+        let bytes = unsafe { plain::as_mut_bytes(&mut *words) };
+        match decompress_slice_iter_to_slice(bytes, std::iter::once(self.packed), false, true) {
+            Ok(size) if size == self.size => Ok(Image { words, size }),
+            _ => Err(std::io::Error::new(std::io::ErrorKind::InvalidData, "a broken object").into()),
+        }
+    }
+
+    /// The knobs of its tool.
+    pub fn knobs(&self) -> libbpf_rs::Result<Vec<Knob>> {
+        knobs(&libbpf_rs::ObjectBuilder::default().open_memory(&self.image()?)?)
+    }
+}
 
 include!(concat!(env!("OUT_DIR"), "/objects.rs"));
 
@@ -51,7 +83,7 @@ mod tests {
         const PSEUDO_CALL: u8 = 1;
         const PSEUDO_FUNC: u8 = 4;
         for object in OBJECTS {
-            let opened = libbpf_rs::ObjectBuilder::default().open_memory(object.bytes).unwrap();
+            let opened = libbpf_rs::ObjectBuilder::default().open_memory(&object.image().unwrap()).unwrap();
             assert_eq!(programs(&opened).unwrap().len(), opened.progs().count(), "{}", object.name);
             for program in opened.progs() {
                 assert!(!program.insns().is_empty());

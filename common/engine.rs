@@ -274,8 +274,9 @@ fn open(object: &Object, token: Option<&Token>, types: Option<&KernelTypes>) -> 
         bpf_token_path: token.map_or(c"", |token| &token.path).as_ptr(),
         ..Default::default()
     };
+    let image = object.image()?;
     // SAFETY: the image and the strings live through the call; libbpf copies what it keeps.
-    let raw = unsafe { libbpf_sys::bpf_object__open_mem(object.bytes.as_ptr().cast(), object.bytes.len() as _, &opts) };
+    let raw = unsafe { libbpf_sys::bpf_object__open_mem(image.as_ptr().cast(), image.len() as _, &opts) };
     let raw = NonNull::new(raw)
         .with_context(|| format!("cannot open the object of {}: {}", object.name, std::io::Error::last_os_error()))?;
     // SAFETY: just opened, and nobody else's.

@@ -126,9 +126,11 @@ fn agrees(done: &Done, grant: &str, kernel: &str) -> Result<Value> {
         let rows = report["tools"].as_array().context("no tools")?;
         let row = rows.iter().find(|row| row["tool"] == case.tool).context("no row")?;
         let works = matches!(expected(grant, kernel, case.tool)?, Some(Expected::Works));
-        ensure!(row["runs"] == works && row["tried"] == true, "kernels.md does not say so: {row}");
+        // What the machine lacks a device for is not tried.
+        let tried = row["tried"] == true;
+        ensure!(row["runs"] == works && (tried || !works), "kernels.md does not say so: {row}");
         ensure!(works || row["why"].as_array().is_some_and(|why| !why.is_empty()), "no reason: {row}");
-        ensure!(row["memory"].as_u64() > Some(0), "{row}");
+        ensure!(!tried || row["memory"].as_u64() > Some(0), "{row}");
     }
     Ok(report)
 }

@@ -33,8 +33,11 @@ fn check(report: &Report) -> Result<()> {
         let pages = (report.count - 1) * LIMIT / 4096;
         ensure!((pages as f64 / 8.0..pages as f64 * 8.0).contains(&sum("pages")), "{} of {pages} pages", sum("pages"));
         ensure!(sum("lat_ms") <= report.seconds * 1e3 * report.slack() as f64, "{} ms", sum("lat_ms"));
+        // On a machine whose memory is full of others' files that one makes room as well.
+        ensure!(rows.iter().any(|r| r["kind"] == "cgroup"), "the limit made nobody wait");
         for row in rows {
-            ensure!(row["kind"] == "cgroup" && row["comm"] == "wk-own" && row["tid"] == row["pid"], "{row}");
+            let known = row["kind"] == "cgroup" || row["kind"] == "machine";
+            ensure!(known && row["comm"] == "wk-own" && row["tid"] == row["pid"], "{row}");
             ensure!(row["lat_ms"].as_f64() > Some(0.0), "{row}");
         }
     }
