@@ -133,7 +133,7 @@ pub const CAP_PERFMON: u32 = 38;
 pub const CAP_BPF: u32 = 39;
 
 /// Is this a guest of the ladder? It says so.
-fn emulated() -> bool {
+pub fn emulated() -> bool {
     std::env::var_os("CBPF_GUEST").is_some()
 }
 
