@@ -17,6 +17,7 @@ help:
 	@echo "make test-vm      the kernel ladder only; RUNG=6.1 for one kernel"
 	@echo "make bench        opensnoop beside that of libbpf-tools (as root)"
 	@echo "make lint         formats and lints, as the tests expect them"
+	@echo "make format       put all files into their format"
 	@echo "make verifier     write down what the verifier has to do for each program (as root)"
 	@echo "make vmlinux      make bpf/vmlinux.h anew from this kernel's BTF"
 	@echo "make install      to \$$(DESTDIR)\$$(PREFIX)"
@@ -68,10 +69,24 @@ bench:
 	cargo build --release -p cbpf -p cbpf-tests
 	target/release/cbpf-bench
 
-.PHONY: lint
-lint:
-	$(call need,$(BUILD_PACKAGES) $(LINT_PACKAGES))
+# Not vmlinux.h, which a program writes.
+C_FILES = $(filter-out bpf/vmlinux.h,$(wildcard bpf/*.c bpf/*.h bpf/tests/*.c))
+
+.PHONY: format
+format:
+	$(call need,$(LINT_PACKAGES))
+	cargo fmt --all
+	clang-format-19 -i $(C_FILES)
+
+.PHONY: format-check
+format-check:
+	$(call need,$(LINT_PACKAGES))
 	cargo fmt --all --check
+	clang-format-19 --dry-run -Werror $(C_FILES)
+
+.PHONY: lint
+lint: format-check
+	$(call need,$(BUILD_PACKAGES))
 	cargo clippy --workspace --all-targets -- -D warnings
 
 .PHONY: verifier

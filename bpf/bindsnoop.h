@@ -14,10 +14,10 @@ enum bindsnoop_option {
 
 struct bindsnoop_event {
 	struct cbpf_head head;
-	struct cbpf_local local;	/* of a bind that failed: what was asked for, if it could be read */
-	__s32 ret;		/* 0, or minus an errno */
-	__u32 ifindex;		/* the interface that the socket is bound to, 0: any */
-	__u32 options;		/* enum bindsnoop_option */
+	struct cbpf_local local; /* of a bind that failed: what was asked for, if it could be read */
+	__s32 ret;               /* 0, or minus an errno */
+	__u32 ifindex;           /* the interface that the socket is bound to, 0: any */
+	__u32 options;           /* enum bindsnoop_option */
 	__u32 pad;
 };
 

@@ -11,7 +11,7 @@ const volatile bool by_disk;
 const volatile bool by_flags;
 const volatile bool milliseconds;
 
-/* REQ_SYNC to REQ_NOWAIT (enum req_flag_bits, the same since 5.10), and the operation: what has a name in the report. */
+/* REQ_SYNC to REQ_NOWAIT (enum req_flag_bits, the same since 5.10), and the operation: what has a name. */
 #define NAMED_FLAGS (0x3ff800 | 0xff)
 
 MAP(hists, HASH, 1024, struct biolatency_key, struct cbpf_hist);

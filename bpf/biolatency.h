@@ -4,8 +4,8 @@
 
 /* One histogram; each part is 0 where it does not tell them apart. */
 struct biolatency_key {
-	__u32 dev;		/* 12 bits of major, 20 of minor */
-	__u32 flags;		/* operation, and the flags that have a name */
+	__u32 dev;   /* 12 bits of major, 20 of minor */
+	__u32 flags; /* operation, and the flags that have a name */
 };
 
 #endif

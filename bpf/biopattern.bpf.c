@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * biopattern: does the owned I/O of a disk go on where the owned I/O before it ended? Requests are looked at in the order in
- * which they are done, as with bcc. What others do in between is not known here and not counted: an owned request
- * that follows the last owned one is sequential, wherever the disk has been meanwhile.
+ * biopattern: does the owned I/O of a disk go on where the owned I/O before it ended? Requests are looked at in the
+ * order in which they are done, as with bcc. What others do in between is not known here and not counted: an owned
+ * request that follows the last owned one is sequential, wherever the disk has been meanwhile.
  */
 #include "biopattern.h"
 #include "hist.bpf.h"

@@ -5,12 +5,12 @@
 enum biopattern_kind {
 	BIOPATTERN_SEQUENTIAL = 0,
 	BIOPATTERN_RANDOM = 1,
-	BIOPATTERN_FIRST = 2,	/* nothing came before it */
+	BIOPATTERN_FIRST = 2, /* nothing came before it */
 };
 
 struct biopattern_key {
-	__u32 dev;		/* 12 bits of major, 20 of minor */
-	__u32 kind;		/* enum biopattern_kind */
+	__u32 dev;  /* 12 bits of major, 20 of minor */
+	__u32 kind; /* enum biopattern_kind */
 };
 
 #endif

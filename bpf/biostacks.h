@@ -4,9 +4,9 @@
 
 /* Who had a disk do something, and where in the kernel that was. */
 struct biostacks_key {
-	__u32 pid;		/* as the viewer numbers it; 0: writeback, of nobody who could be named */
-	__u32 dev;		/* 12 bits of major, 20 of minor */
-	__s32 stack;		/* id in the map `stacks`, or minus an errno */
+	__u32 pid;   /* as the viewer numbers it; 0: writeback, of nobody who could be named */
+	__u32 dev;   /* 12 bits of major, 20 of minor */
+	__s32 stack; /* id in the map `stacks`, or minus an errno */
 };
 
 #endif

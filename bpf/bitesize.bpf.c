@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * bitesize: how large the owned block requests are when they are issued to their driver, by the name of the thread that
- * submitted them. Issued they are in anybody's context, a worker's of the kernel mostly, so that is not asked. A request
- * is counted when it is done: one that its driver took twice is one, and it has the size it had when issued first.
+ * submitted them. Issued they are in anybody's context, a worker's of the kernel mostly, so that is not asked. A
+ * request is counted when it is done: one that its driver took twice is one, and it has the size it had when issued
+ * first.
  */
 #include "bitesize.h"
 #include "hist.bpf.h"

@@ -2,10 +2,11 @@
 /*
  * Whose a block request is, and when it began. It is issued and completed in anybody's context, so the owner is taken
  * where the bio is submitted, which is the submitter's own context, and kept by the bio's address until the bio's
- * request begins. What a driver splits off belongs to the same owner. Of a merged request it is that of the first bio. Writeback is submitted by
- * a kernel thread for whoever dirtied the pages: it counts as the scope's when the bio is charged to the scope's
- * cgroup, and names no task. Nobody's, and so seen in scope `host` only: flushes of a disk's cache, which the block
- * layer makes of several callers' wishes, and commands that go to a driver without a bio of the block layer (SG_IO).
+ * request begins. What a driver splits off belongs to the same owner. Of a merged request it is that of the first bio.
+ * Writeback is submitted by a kernel thread for whoever dirtied the pages: it counts as the scope's when the bio is
+ * charged to the scope's cgroup, and names no task. Nobody's, and so seen in scope `host` only: flushes of a disk's
+ * cache, which the block layer makes of several callers' wishes, and commands that go to a driver without a bio of the
+ * block layer (SG_IO).
  *
  * A tool that includes this gets TRACE_IO_DONE, and in `requests` what it needs to know about the request's start.
  */
@@ -28,15 +29,15 @@ const volatile __u32 only_disk;
 
 struct bio_owner {
 	struct cbpf_subject who;
-	__s64 stack;			/* of the kernel, where it was submitted; or minus an errno */
+	__s64 stack; /* of the kernel, where it was submitted; or minus an errno */
 };
 
 /* A request under way. */
 struct block_io {
-	struct cbpf_subject who;	/* who.ts: when it was inserted, or else issued first, ns */
-	__u64 issued;			/* when it was issued first, ns; 0: not yet */
-	__u32 bytes;			/* its size then */
-	__s32 stack;			/* of its first bio */
+	struct cbpf_subject who; /* who.ts: when it was inserted, or else issued first, ns */
+	__u64 issued;            /* when it was issued first, ns; 0: not yet */
+	__u32 bytes;             /* its size then */
+	__s32 stack;             /* of its first bio */
 };
 
 /* By address. LRU: a bio that another one is put in front of never begins a request, so its owner stays behind here. */
@@ -56,8 +57,7 @@ typedef void (*btf_trace_block_rq_issue___q)(void *, struct request_queue *, str
 typedef void (*btf_trace_block_rq_insert___q)(void *, struct request_queue *, struct request *);
 
 /* Two loads behind a constant test, never one at a computed place: the verifier wants ctx offsets it can see. */
-#define FIRST_OR(nth, ctx, flavour)							\
-	(bpf_core_type_exists(flavour) ? CTX_ARG(ctx, nth) : CTX_ARG(ctx, 0))
+#define FIRST_OR(nth, ctx, flavour) (bpf_core_type_exists(flavour) ? CTX_ARG(ctx, nth) : CTX_ARG(ctx, 0))
 #define QUEUED_BIO(ctx) ((struct bio *)FIRST_OR(1, ctx, btf_trace_block_bio_queue___q))
 #define MERGED_BIO(ctx) ((struct bio *)FIRST_OR(2, ctx, btf_trace_block_bio_backmerge___q))
 #define SPLIT_BIO(ctx) ((struct bio *)FIRST_OR(1, ctx, btf_trace_block_split___q))
@@ -86,7 +86,7 @@ static __always_inline __u32 disk_dev(struct gendisk *disk)
 
 #define REQ_PREFLUSH (1 << 18)
 #define REQ_OP_MASK 0xff
-#define REQ_OP_PASSTHROUGH 32	/* from here on: commands for a driver */
+#define REQ_OP_PASSTHROUGH 32 /* from here on: commands for a driver */
 
 TRACE_CURRENT_ELSE("", "tp_btf/block_bio_queue", own_bio, bios, QUEUED_BIO(ctx))
 {
@@ -161,7 +161,7 @@ static __always_inline struct bio *first_bio(struct request *rq)
  * may also be left over from one that was merged into another and never completed: where that can be, the block
  * layer keeps the time at which a request was allocated.
  */
-#define TRACE_REQUEST(opts, sec, name, rq)						\
+#define TRACE_REQUEST(opts, sec, name, rq) \
 	TRACE_MOVED(opts, sec, name, bios, first_bio(rq), requests, rq, (rq)->start_time_ns, nameless_of_scope(rq))
 
 /* -EFAULT, as where there is no stack, for what no task has submitted. */
@@ -185,7 +185,7 @@ static __always_inline void io_begins(owner_t o, struct block_io *before, struct
 	value.who.ts = before ? before->who.ts : now;
 	value.issued = before && before->issued ? before->issued : issued ? now : 0;
 	value.bytes = rq->__data_len;
-	barrier_var(value.bytes);	/* or the compiler makes one load of two, at a pointer of either kind */
+	barrier_var(value.bytes); /* or the compiler makes one load of two, at a pointer of either kind */
 	if (before && before->issued) {
 		value.bytes = before->bytes;
 		value.stack = before->stack;
@@ -216,18 +216,19 @@ static __always_inline __u64 io_sector(struct block_io *io, struct request *rq)
 /*
  * The end of a request, not of one of its parts: once for each that was issued. In the body `io` tells of its start.
  */
-#define TRACE_IO_DONE(opts, name)							\
-static __always_inline void name##_done(owner_t o, struct block_io *io, struct request *rq);	\
-TRACE_KEYED(opts, "tp_btf/block_rq_complete", name, requests, rq, struct request *rq, int error, unsigned int bytes)	\
-{											\
-	struct block_io *io = at;							\
-											\
-	if (bytes < rq->__data_len)							\
-		return KEEP;								\
-	if (io->issued)									\
-		name##_done(o, io, rq);							\
-	return 0;									\
-}											\
-static __always_inline void name##_done(owner_t o, struct block_io *io, struct request *rq)
+#define TRACE_IO_DONE(opts, name) \
+	static __always_inline void name##_done(owner_t o, struct block_io *io, struct request *rq); \
+	TRACE_KEYED(opts, "tp_btf/block_rq_complete", name, requests, rq, struct request *rq, int error, \
+		    unsigned int bytes) \
+	{ \
+		struct block_io *io = at; \
+\
+		if (bytes < rq->__data_len) \
+			return KEEP; \
+		if (io->issued) \
+			name##_done(o, io, rq); \
+		return 0; \
+	} \
+	static __always_inline void name##_done(owner_t o, struct block_io *io, struct request *rq)
 
 #endif

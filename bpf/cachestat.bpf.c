@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * cachestat: how much of what tasks read is in the page cache already. What is read is marked as accessed, a function; what
- * was not there is added, a tracepoint. Since 5.16 both are about folios, of one page or several, and the functions of old
- * are hardly called any more: so there are two groups of sets. Reads ahead count as added by whoever caused them. What is
- * written is added too, and dirtied: the report takes that off. What a kernel thread reads for somebody has no owner here.
+ * cachestat: how much of what tasks read is in the page cache already. What is read is marked as accessed, a function;
+ * what was not there is added, a tracepoint. Since 5.16 both are about folios, of one page or several, and the
+ * functions of old are hardly called any more: so there are two groups of sets. Reads ahead count as added by whoever
+ * caused them. What is written is added too, and dirtied: the report takes that off. What a kernel thread reads for
+ * somebody has no owner here.
  */
 #include "cachestat.h"
 #include "hist.bpf.h"

@@ -4,7 +4,7 @@
 #define CBPF_BPF_H
 
 #include "vmlinux.h"
-#define __VMLINUX_H__	/* bpf_tracing.h: the registers have the kernel's names, not user space's */
+#define __VMLINUX_H__ /* bpf_tracing.h: the registers have the kernel's names, not user space's */
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>

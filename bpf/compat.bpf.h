@@ -51,7 +51,8 @@ static __always_inline __u64 cgroup_ancestor(struct cgroup *cgrp, int level)
 
 	if (bpf_core_field_exists(old->ancestor_ids)) {
 		bpf_probe_read_kernel(&id, sizeof(id),
-				      (void *)__builtin_preserve_access_index(&old->ancestor_ids[0]) + level * sizeof(id));
+				      (void *)__builtin_preserve_access_index(&old->ancestor_ids[0]) +
+					      level * sizeof(id));
 		return id;
 	}
 	bpf_probe_read_kernel(&up, sizeof(up),
@@ -60,21 +61,22 @@ static __always_inline __u64 cgroup_ancestor(struct cgroup *cgrp, int level)
 }
 
 /*
- * 7.0, a46023d5616e: tracepoints are guarded by SRCU instead of by switching off preemption. Nothing else uses that guard,
- * and so its type is in the BTF of just the kernels that have it.
+ * 7.0, a46023d5616e: tracepoints are guarded by SRCU instead of by switching off preemption. Nothing else uses that
+ * guard, and so its type is in the BTF of just the kernels that have it.
  */
-typedef struct {} class_srcu_fast_notrace_t;
+typedef struct {
+} class_srcu_fast_notrace_t;
 #define TRACEPOINTS_ARE_PREEMPTED bpf_core_type_exists(class_srcu_fast_notrace_t)
 
 /*
  * Argument `nth` of a tp_btf program. In assembly, because the compiler makes one load at a chosen place of two loads
  * at either of two places, and a context may not be read at a place that was computed (all of the ladder but 7.x).
  */
-#define CTX_ARG(ctx, nth)								\
-	({										\
-		__u64 ___arg;								\
-		asm volatile("%0 = *(u64 *)(%1 + %2)" : "=r"(___arg) : "r"(ctx), "i"((nth) * 8));	\
-		(void *)___arg;								\
+#define CTX_ARG(ctx, nth) \
+	({ \
+		__u64 ___arg; \
+		asm volatile("%0 = *(u64 *)(%1 + %2)" : "=r"(___arg) : "r"(ctx), "i"((nth) * 8)); \
+		(void *)___arg; \
 	})
 
 /* A kernfs id was a union before 5.5; the floor is 5.10, so it is a plain u64 everywhere. */

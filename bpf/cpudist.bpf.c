@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * cpudist: how long tasks ran each time that they had a CPU, however that ended: they slept, or others took their
- * turn. The other way round, how long they were off it: asleep, and waiting for a CPU. What had begun when the trace did
- * is not counted, nor what has not ended. An interrupt does not end a run.
+ * turn. The other way round, how long they were off it: asleep, and waiting for a CPU. What had begun when the trace
+ * did is not counted, nor what has not ended. An interrupt does not end a run.
  */
 #include "cpudist.h"
 #include "hist.bpf.h"
@@ -12,7 +12,7 @@ const volatile bool by_process;
 const volatile bool by_thread;
 const volatile bool milliseconds;
 
-#define TASK_DEAD 0x80	/* the last switch of a thread; the same since 4.14 */
+#define TASK_DEAD 0x80 /* the last switch of a thread; the same since 4.14 */
 
 /*
  * What began: by CPU for runs, or a task that changes its owner while it runs would leave its start behind for good; by

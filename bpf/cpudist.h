@@ -5,8 +5,8 @@
 /* When a task got or left a CPU. */
 struct cpudist_start {
 	__u64 ts;
-	__u64 task;		/* its address, never read through: to tell it from others */
-	__u64 switches;		/* how often it had left a CPU by then */
+	__u64 task;     /* its address, never read through: to tell it from others */
+	__u64 switches; /* how often it had left a CPU by then */
 };
 
 #endif

@@ -57,7 +57,8 @@ static __always_inline __u64 free_pages(void)
 					      (void *)__builtin_preserve_access_index(&data->node_zones[0]) +
 						      zone * bpf_core_type_size(struct zone) +
 						      bpf_core_field_offset(struct zone, vm_stat) +
-						      bpf_core_enum_value(enum zone_stat_item, NR_FREE_PAGES) * sizeof(count));
+						      bpf_core_enum_value(enum zone_stat_item, NR_FREE_PAGES) *
+							      sizeof(count));
 			sum += count > 0 ? count : 0;
 		}
 	}

@@ -4,10 +4,10 @@
 
 struct drsnoop_event {
 	struct cbpf_head head;
-	__u64 took;		/* ns */
-	__u64 pages;		/* reclaimed */
-	__u64 free;		/* pages of the machine that were free at the beginning */
-	__u32 cgroup;		/* 1: because of a cgroup's limit */
+	__u64 took;   /* ns */
+	__u64 pages;  /* reclaimed */
+	__u64 free;   /* pages of the machine that were free at the beginning */
+	__u32 cgroup; /* 1: because of a cgroup's limit */
 	__u32 pad;
 };
 

@@ -30,7 +30,7 @@ struct {
 
 /* Where a record with strings is put together. Not for interrupts: they use the stack. */
 struct cbpf_scratch {
-	__u64 user;		/* who is writing here: a program that is preempted half-way notices */
+	__u64 user; /* who is writing here: a program that is preempted half-way notices */
 	char buf[SCRATCH_SIZE];
 };
 
@@ -45,12 +45,12 @@ struct {
  * A map of a tool. Tools have no other way to declare one: the raw section attribute is out of their reach. What is
  * keyed by a bare __u64 is keyed by a kernel address: clients of the daemon cannot read it (Loaded::read_for_client).
  */
-#define MAP(name, map_type, entries, key_t, value_t)					\
-	struct {									\
-		__uint(type, BPF_MAP_TYPE_##map_type);					\
-		__uint(max_entries, entries);						\
-		__type(key, key_t);							\
-		__type(value, value_t);							\
+#define MAP(name, map_type, entries, key_t, value_t) \
+	struct { \
+		__uint(type, BPF_MAP_TYPE_##map_type); \
+		__uint(max_entries, entries); \
+		__type(key, key_t); \
+		__type(value, value_t); \
 	} name __attribute__((section(".maps"), used))
 
 static __always_inline struct cbpf_counts *this_cpu_counts(void)
@@ -80,7 +80,7 @@ static __always_inline void drop(owner_t o, enum cbpf_loss why)
  */
 static __always_inline bool over_rate(__u64 now)
 {
-	__u64 second = now >> 30;	/* 1.07 s; a division for each event would be dear */
+	__u64 second = now >> 30; /* 1.07 s; a division for each event would be dear */
 	struct cbpf_counts *all;
 	__u32 zero = 0;
 
@@ -148,26 +148,26 @@ static __always_inline void *scratch_of(owner_t o)
 	s->user = bpf_get_current_pid_tgid();
 	return s->buf;
 }
-#define scratch(o, type)								\
-	({										\
-		type *___e = scratch_of(o);						\
-		if (___e)								\
-			__builtin_memset(___e, 0, sizeof(*___e));			\
-		___e;									\
+#define scratch(o, type) \
+	({ \
+		type *___e = scratch_of(o); \
+		if (___e) \
+			__builtin_memset(___e, 0, sizeof(*___e)); \
+		___e; \
 	})
 
 /*
  * Sends what `scratch` gave out, with `tail` bytes behind the fixed part. Uprobe programs can be preempted; if
  * another one took the space in between, this record is no longer what it was.
  */
-#define emit_scratch(o, e, tail)							\
-	({										\
-		struct cbpf_scratch *___s = (void *)(e) - offsetof(struct cbpf_scratch, buf);	\
-		__u64 ___tail = (tail);							\
-											\
-		if (___s->user != bpf_get_current_pid_tgid())				\
-			drop(o, CBPF_NESTED);						\
-		else									\
+#define emit_scratch(o, e, tail) \
+	({ \
+		struct cbpf_scratch *___s = (void *)(e) - offsetof(struct cbpf_scratch, buf); \
+		__u64 ___tail = (tail); \
+\
+		if (___s->user != bpf_get_current_pid_tgid()) \
+			drop(o, CBPF_NESTED); \
+		else \
 			emit(o, &(e)->head, sizeof(*(e)) + (___tail > SCRATCH_SIZE / 2 ? SCRATCH_SIZE / 2 : ___tail)); \
 	})
 
@@ -175,11 +175,11 @@ static __always_inline void *scratch_of(owner_t o)
  * `n`, which is below a power of two, so that the verifier of 5.10 sees it too: it forgets a bound that was found by
  * comparing with anything but a constant, and the compiler drops a mask that it knows to be superfluous.
  */
-#define MASKED(n, power)								\
-	({										\
-		__u64 ___n = (n);							\
-		barrier_var(___n);							\
-		___n & ((power) - 1);							\
+#define MASKED(n, power) \
+	({ \
+		__u64 ___n = (n); \
+		barrier_var(___n); \
+		((power) - 1) & ___n; \
 	})
 
 /*

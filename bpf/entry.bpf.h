@@ -2,26 +2,42 @@
 /*
  * The only ways into a program. Each macro names the event's subject, tests it, and gives the body a proof `o`.
  *
- *	TRACE_CURRENT(opts, section, name, args...)		the current task, in process context
- *	TRACE_CURRENT_IF(opts, section, name, (cond), args...)	the same, after a test that is cheaper than ownership
- *	TRACE_CURRENT_ELSE(opts, section, name, map, (key), args...)	the same; unless it is owned, `key` leaves `map`
- *	TRACE_TASK(opts, section, name, (task), args...)	a task that an argument names
- *	TRACE_SWITCH(opts, name)				sched_switch: `prev` and `next`, each with a proof of its own
- *	TRACE_KEYED(opts, section, name, map, (key), args...)	whoever a program recorded under `key` in `map`
- *	TRACE_KEYED_OR(opts, section, name, map, (key), (anonymous), args...)	the same, or what the scope owns namelessly
+ *	TRACE_CURRENT(opts, section, name, args...)
+ *		the current task, in process context
+ *	TRACE_CURRENT_IF(opts, section, name, (cond), args...)
+ *		the same, after a test that is cheaper than ownership
+ *	TRACE_CURRENT_ELSE(opts, section, name, map, (key), args...)
+ *		the same; unless it is owned, `key` leaves `map`
+ *	TRACE_TASK(opts, section, name, (task), args...)
+ *		a task that an argument names
+ *	TRACE_SWITCH(opts, name)
+ *		sched_switch: `prev` and `next`, each with a proof of its own
+ *	TRACE_KEYED(opts, section, name, map, (key), args...)
+ *		whoever a program recorded under `key` in `map`
+ *	TRACE_KEYED_OR(opts, section, name, map, (key), (anonymous), args...)
+ *		the same, or what the scope owns namelessly
  *	TRACE_KEYED_ELSE(opts, section, name, map, (key), (anonymous), stale, (stale_key), args...)
- *								the same; where there is no subject, `stale_key` leaves `stale`
+ *		the same; where there is no subject, `stale_key` leaves `stale`
  *	TRACE_MOVED(opts, section, name, from, (from_key), to, (to_key), (since), (anonymous), args...)
- *								whoever is recorded in `from`, or has been moved to `to`
- *	TRACE_REQUEST, TRACE_SOCK				built on them: block.bpf.h, sock.bpf.h
- *	TRACE_INTERRUPTED(opts, section, name, args...)		the task that an interrupt or a sample interrupted
- *	TRACE_SAMPLE(opts, name)				the same at a perf event
- *	TRACE_CALL / TRACE_RETURN(opts, section, name, args...)	the current task, at a user function
- *	TRACE_OPEN_FILES(opts, name)				once, at the start: a task that has a file open
- *	NOTE_OF_CPU(opts, section, name, map, (cpu), (value), args...)	nobody: a number about a CPU is set down
- *	TRACE_FUNCTION(opts, (sets), function, name, args...)	the current task, where a function of the kernel begins
- *	TRACE_FUNCTION_END(opts, (sets), function, name, ret)	the same where it returns `ret`
- *	TRACE_HOST(opts, section, name, args...)		no subject: loaded in scope `host` only
+ *		whoever is recorded in `from`, or has been moved to `to`
+ *	TRACE_REQUEST, TRACE_SOCK
+ *		built on them: block.bpf.h, sock.bpf.h
+ *	TRACE_INTERRUPTED(opts, section, name, args...)
+ *		the task that an interrupt or a sample interrupted
+ *	TRACE_SAMPLE(opts, name)
+ *		the same at a perf event
+ *	TRACE_CALL / TRACE_RETURN(opts, section, name, args...)
+ *		the current task, at a user function
+ *	TRACE_OPEN_FILES(opts, name)
+ *		once, at the start: a task that has a file open
+ *	NOTE_OF_CPU(opts, section, name, map, (cpu), (value), args...)
+ *		nobody: a number about a CPU is set down
+ *	TRACE_FUNCTION(opts, (sets), function, name, args...)
+ *		the current task, where a function of the kernel begins
+ *	TRACE_FUNCTION_END(opts, (sets), function, name, ret)
+ *		the same where it returns `ret`
+ *	TRACE_HOST(opts, section, name, args...)
+ *		no subject: loaded in scope `host` only
  *
  * `opts` is a string of words for the engine: "set=N[,M]" puts the program into alternative sets (a program without
  * is in every set), "when=KNOB" loads it only if that knob is not zero. Together with the kind of subject it
@@ -73,6 +89,7 @@ static __always_inline void end_function(void)
  * `key` is the word "section", which the macros below may write and a tool may not (cbpf.bpf.h poisons it).
  * Nobody but interrupts comes between begin_ and end_: see raw.bpf.h.
  */
+// clang-format off: it does not know pragmas in macros
 #define PROGRAM(key, kind, opts, sec, name, context, calm)				\
 	/* arguments come as numbers, and the body gives them their types */		\
 	_Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wint-conversion\"")	\
@@ -85,162 +102,188 @@ static __always_inline void end_function(void)
 		return 0;								\
 	}										\
 	static __always_inline void name##_program(context *ctx)
+// clang-format on
 
 #define BODY _Pragma("GCC diagnostic pop") static __always_inline int
 
 /* What a body returns so that the key it was entered by stays in its map. */
 #define KEEP 1
 
-#define TRACE_CURRENT_IF(opts, sec, name, cond, args...)				\
-static __always_inline int name##_body(owner_t o, unsigned long long *ctx, ##args);	\
-static __always_inline bool name##_if(unsigned long long *ctx, ##args) { return cond; }	\
-PROGRAM(section, "current", opts, sec, name, unsigned long long, tracepoint)		\
-{											\
-	struct cbpf_owned o = {};							\
-											\
-	if (name##_if(___bpf_ctx_cast(args)) && own_current(&o))			\
-		name##_body(o, ___bpf_ctx_cast(args));					\
-}											\
-BODY name##_body(owner_t o, unsigned long long *ctx, ##args)
+#define TRACE_CURRENT_IF(opts, sec, name, cond, args...) \
+	static __always_inline int name##_body(owner_t o, unsigned long long *ctx, ##args); \
+	static __always_inline bool name##_if(unsigned long long *ctx, ##args) \
+	{ \
+		return cond; \
+	} \
+	PROGRAM(section, "current", opts, sec, name, unsigned long long, tracepoint) \
+	{ \
+		struct cbpf_owned o = {}; \
+\
+		if (name##_if(___bpf_ctx_cast(args)) && own_current(&o)) \
+			name##_body(o, ___bpf_ctx_cast(args)); \
+	} \
+	BODY name##_body(owner_t o, unsigned long long *ctx, ##args)
 
-#define TRACE_CURRENT(opts, sec, name, args...)					\
-	TRACE_CURRENT_IF(opts, sec, name, (true), ##args)
+#define TRACE_CURRENT(opts, sec, name, args...) TRACE_CURRENT_IF(opts, sec, name, (true), ##args)
 
 /*
  * What is keyed by an address is recorded anew whenever the address begins to mean something else, and forgotten when
  * that something is not owned: or its owner would be taken for who had the address before. The body returns KEEP
  * when it recorded something.
  */
-#define TRACE_CURRENT_ELSE(opts, sec, name, stale, stale_expr, args...)			\
-static __always_inline int name##_body(owner_t o, unsigned long long *ctx, ##args);	\
-static __always_inline __u64 name##_stale(unsigned long long *ctx, ##args) { return (__u64)(stale_expr); }	\
-PROGRAM(section, "current", opts, sec, name, unsigned long long, tracepoint)		\
-{											\
-	struct cbpf_owned o = {};							\
-	int kept = 0;									\
-											\
-	if (own_current(&o))								\
-		kept = name##_body(o, ___bpf_ctx_cast(args));				\
-	if (kept != KEEP) {								\
-		__u64 key = name##_stale(___bpf_ctx_cast(args));			\
-											\
-		raw_del(&stale, &key);							\
-	}										\
-}											\
-BODY name##_body(owner_t o, unsigned long long *ctx, ##args)
+#define TRACE_CURRENT_ELSE(opts, sec, name, stale, stale_expr, args...) \
+	static __always_inline int name##_body(owner_t o, unsigned long long *ctx, ##args); \
+	static __always_inline __u64 name##_stale(unsigned long long *ctx, ##args) \
+	{ \
+		return (__u64)(stale_expr); \
+	} \
+	PROGRAM(section, "current", opts, sec, name, unsigned long long, tracepoint) \
+	{ \
+		struct cbpf_owned o = {}; \
+		int kept = 0; \
+\
+		if (own_current(&o)) \
+			kept = name##_body(o, ___bpf_ctx_cast(args)); \
+		if (kept != KEEP) { \
+			__u64 key = name##_stale(___bpf_ctx_cast(args)); \
+\
+			raw_del(&stale, &key); \
+		} \
+	} \
+	BODY name##_body(owner_t o, unsigned long long *ctx, ##args)
 
-#define TRACE_TASK(opts, sec, name, subject, args...)				\
-static __always_inline int name##_body(owner_t o, unsigned long long *ctx, ##args);	\
-static __always_inline struct task_struct *name##_of(unsigned long long *ctx, ##args)	\
-{											\
-	return subject;									\
-}											\
-PROGRAM(section, "task", opts, sec, name, unsigned long long, tracepoint)		\
-{											\
-	struct cbpf_owned o = {};							\
-											\
-	if (own_task(name##_of(___bpf_ctx_cast(args)), &o))				\
-		name##_body(o, ___bpf_ctx_cast(args));					\
-}											\
-BODY name##_body(owner_t o, unsigned long long *ctx, ##args)
+#define TRACE_TASK(opts, sec, name, subject, args...) \
+	static __always_inline int name##_body(owner_t o, unsigned long long *ctx, ##args); \
+	static __always_inline struct task_struct *name##_of(unsigned long long *ctx, ##args) \
+	{ \
+		return subject; \
+	} \
+	PROGRAM(section, "task", opts, sec, name, unsigned long long, tracepoint) \
+	{ \
+		struct cbpf_owned o = {}; \
+\
+		if (own_task(name##_of(___bpf_ctx_cast(args)), &o)) \
+			name##_body(o, ___bpf_ctx_cast(args)); \
+	} \
+	BODY name##_body(owner_t o, unsigned long long *ctx, ##args)
 
 /* Two subjects. Either proof may be none; the helpers then do nothing for it. */
-#define TRACE_SWITCH(opts, name)							\
-static __always_inline int name##_body(owner_t prev_owner, owner_t next_owner, unsigned long long *ctx,	\
-				       bool preempt, struct task_struct *prev, struct task_struct *next);	\
-PROGRAM(section, "switch", opts, "tp_btf/sched_switch", name, unsigned long long, tracepoint)	\
-{											\
-	struct task_struct *prev = (void *)ctx[1], *next = (void *)ctx[2];		\
-	struct cbpf_owned prev_owner = {}, next_owner = {};				\
-	bool either = own_task(prev, &prev_owner);					\
-											\
-	either |= own_task(next, &next_owner);						\
-	if (either)									\
-		name##_body(prev_owner, next_owner, ctx, ctx[0], prev, next);		\
-}											\
-BODY name##_body(owner_t prev_owner, owner_t next_owner, unsigned long long *ctx,	\
-				       bool preempt, struct task_struct *prev, struct task_struct *next)
+#define TRACE_SWITCH(opts, name) \
+	static __always_inline int name##_body(owner_t prev_owner, owner_t next_owner, unsigned long long *ctx, \
+					       bool preempt, struct task_struct *prev, struct task_struct *next); \
+	PROGRAM(section, "switch", opts, "tp_btf/sched_switch", name, unsigned long long, tracepoint) \
+	{ \
+		struct task_struct *prev = (void *)ctx[1], *next = (void *)ctx[2]; \
+		struct cbpf_owned prev_owner = {}, next_owner = {}; \
+		bool either = own_task(prev, &prev_owner); \
+\
+		either |= own_task(next, &next_owner); \
+		if (either) \
+			name##_body(prev_owner, next_owner, ctx, ctx[0], prev, next); \
+	} \
+	BODY name##_body(owner_t prev_owner, owner_t next_owner, unsigned long long *ctx, bool preempt, \
+			 struct task_struct *prev, struct task_struct *next)
 
 /*
  * The values of `map` start with a struct cbpf_subject that `record` filled in. The body gets the value as `at`;
  * when it returns, the key is removed, unless it returns KEEP. Where nothing is recorded but `anonymous` holds, the
  * event is the scope's all the same, by no task that could be named, and `at` is NULL.
  */
-#define TRACE_KEYED_ELSE(opts, sec, name, map, key_expr, anonymous_expr, stale, stale_expr, args...)	\
-static __always_inline int name##_body(owner_t o, void *at, unsigned long long *ctx, ##args);	\
-static __always_inline __u64 name##_key(unsigned long long *ctx, ##args) { return (__u64)(key_expr); }	\
-static __always_inline bool name##_anonymous(unsigned long long *ctx, ##args) { return anonymous_expr; }	\
-static __always_inline __u64 name##_stale(unsigned long long *ctx, ##args) { return (__u64)(stale_expr); }	\
-PROGRAM(section, "keyed", opts, sec, name, unsigned long long, tracepoint)		\
-{											\
-	__u64 key = name##_key(___bpf_ctx_cast(args));					\
-	struct cbpf_subject *at = raw_get(&map, &key);				\
-	struct cbpf_owned o = {};							\
-	int kept;									\
-											\
-	if (at) {									\
-		o.who = *at;								\
-	} else if (name##_anonymous(___bpf_ctx_cast(args))) {				\
-		o.who.anonymous = 1;							\
-	} else {									\
-		key = name##_stale(___bpf_ctx_cast(args));				\
-		if (key)								\
-			raw_del(&stale, &key);					\
-		return;									\
-	}										\
-	o.ok = 1;									\
-	kept = name##_body(o, at, ___bpf_ctx_cast(args));				\
-	if (kept != KEEP && at)								\
-		raw_del(&map, &key);						\
-}											\
-BODY name##_body(owner_t o, void *at, unsigned long long *ctx, ##args)
+#define TRACE_KEYED_ELSE(opts, sec, name, map, key_expr, anonymous_expr, stale, stale_expr, args...) \
+	static __always_inline int name##_body(owner_t o, void *at, unsigned long long *ctx, ##args); \
+	static __always_inline __u64 name##_key(unsigned long long *ctx, ##args) \
+	{ \
+		return (__u64)(key_expr); \
+	} \
+	static __always_inline bool name##_anonymous(unsigned long long *ctx, ##args) \
+	{ \
+		return anonymous_expr; \
+	} \
+	static __always_inline __u64 name##_stale(unsigned long long *ctx, ##args) \
+	{ \
+		return (__u64)(stale_expr); \
+	} \
+	PROGRAM(section, "keyed", opts, sec, name, unsigned long long, tracepoint) \
+	{ \
+		__u64 key = name##_key(___bpf_ctx_cast(args)); \
+		struct cbpf_subject *at = raw_get(&map, &key); \
+		struct cbpf_owned o = {}; \
+		int kept; \
+\
+		if (at) { \
+			o.who = *at; \
+		} else if (name##_anonymous(___bpf_ctx_cast(args))) { \
+			o.who.anonymous = 1; \
+		} else { \
+			key = name##_stale(___bpf_ctx_cast(args)); \
+			if (key) \
+				raw_del(&stale, &key); \
+			return; \
+		} \
+		o.ok = 1; \
+		kept = name##_body(o, at, ___bpf_ctx_cast(args)); \
+		if (kept != KEEP && at) \
+			raw_del(&map, &key); \
+	} \
+	BODY name##_body(owner_t o, void *at, unsigned long long *ctx, ##args)
 
-#define TRACE_KEYED_OR(opts, sec, name, map, key, anonymous, args...)			\
+#define TRACE_KEYED_OR(opts, sec, name, map, key, anonymous, args...) \
 	TRACE_KEYED_ELSE(opts, sec, name, map, key, anonymous, map, (0), ##args)
 
-#define TRACE_KEYED(opts, sec, name, map, key, args...)					\
-	TRACE_KEYED_OR(opts, sec, name, map, key, (false), ##args)
+#define TRACE_KEYED(opts, sec, name, map, key, args...) TRACE_KEYED_OR(opts, sec, name, map, key, (false), ##args)
 
 /*
- * One thing hands its subject on to another, a bio to its request. The subject is what `from` has under `from_key`, which
- * is removed from there when the body returns; or else what the body put into `to` at an earlier event, if that was
- * not before `since`, the birth of what `to_key` now means. The body gets the latter as `at`, or NULL, and may put it
- * there anew. Where there is no subject, `to_key` leaves `to`.
+ * One thing hands its subject on to another, a bio to its request. The subject is what `from` has under `from_key`,
+ * which is removed from there when the body returns; or else what the body put into `to` at an earlier event, if that
+ * was not before `since`, the birth of what `to_key` now means. The body gets the latter as `at`, or NULL, and may put
+ * it there anew. Where there is no subject, `to_key` leaves `to`.
  */
-#define TRACE_MOVED(opts, sec, name, from, from_expr, to, to_expr, since_expr, anonymous_expr, args...)	\
-static __always_inline int name##_body(owner_t o, void *at, unsigned long long *ctx, ##args);	\
-static __always_inline __u64 name##_from(unsigned long long *ctx, ##args) { return (__u64)(from_expr); }	\
-static __always_inline __u64 name##_to(unsigned long long *ctx, ##args) { return (__u64)(to_expr); }	\
-static __always_inline __u64 name##_since(unsigned long long *ctx, ##args) { return since_expr; }	\
-static __always_inline bool name##_anonymous(unsigned long long *ctx, ##args) { return anonymous_expr; }	\
-PROGRAM(section, "keyed", opts, sec, name, unsigned long long, tracepoint)		\
-{											\
-	__u64 from_key = name##_from(___bpf_ctx_cast(args));				\
-	__u64 to_key = name##_to(___bpf_ctx_cast(args));				\
-	struct cbpf_subject *handed = raw_get(&from, &from_key);			\
-	struct cbpf_subject *at = raw_get(&to, &to_key);				\
-	bool stale = at && at->ts < name##_since(___bpf_ctx_cast(args));		\
-	struct cbpf_owned o = {};							\
-											\
-	if (stale)									\
-		at = 0;									\
-	if (handed) {									\
-		o.who = *handed;							\
-	} else if (at) {								\
-		o.who = *at;								\
-	} else if (name##_anonymous(___bpf_ctx_cast(args))) {				\
-		o.who.anonymous = 1;							\
-	} else {									\
-		if (stale)								\
-			raw_del(&to, &to_key);					\
-		return;									\
-	}										\
-	o.ok = 1;									\
-	name##_body(o, at, ___bpf_ctx_cast(args));					\
-	if (handed)									\
-		raw_del(&from, &from_key);						\
-}											\
-BODY name##_body(owner_t o, void *at, unsigned long long *ctx, ##args)
+#define TRACE_MOVED(opts, sec, name, from, from_expr, to, to_expr, since_expr, anonymous_expr, args...) \
+	static __always_inline int name##_body(owner_t o, void *at, unsigned long long *ctx, ##args); \
+	static __always_inline __u64 name##_from(unsigned long long *ctx, ##args) \
+	{ \
+		return (__u64)(from_expr); \
+	} \
+	static __always_inline __u64 name##_to(unsigned long long *ctx, ##args) \
+	{ \
+		return (__u64)(to_expr); \
+	} \
+	static __always_inline __u64 name##_since(unsigned long long *ctx, ##args) \
+	{ \
+		return since_expr; \
+	} \
+	static __always_inline bool name##_anonymous(unsigned long long *ctx, ##args) \
+	{ \
+		return anonymous_expr; \
+	} \
+	PROGRAM(section, "keyed", opts, sec, name, unsigned long long, tracepoint) \
+	{ \
+		__u64 from_key = name##_from(___bpf_ctx_cast(args)); \
+		__u64 to_key = name##_to(___bpf_ctx_cast(args)); \
+		struct cbpf_subject *handed = raw_get(&from, &from_key); \
+		struct cbpf_subject *at = raw_get(&to, &to_key); \
+		bool stale = at && at->ts < name##_since(___bpf_ctx_cast(args)); \
+		struct cbpf_owned o = {}; \
+\
+		if (stale) \
+			at = 0; \
+		if (handed) { \
+			o.who = *handed; \
+		} else if (at) { \
+			o.who = *at; \
+		} else if (name##_anonymous(___bpf_ctx_cast(args))) { \
+			o.who.anonymous = 1; \
+		} else { \
+			if (stale) \
+				raw_del(&to, &to_key); \
+			return; \
+		} \
+		o.ok = 1; \
+		name##_body(o, at, ___bpf_ctx_cast(args)); \
+		if (handed) \
+			raw_del(&from, &from_key); \
+	} \
+	BODY name##_body(owner_t o, void *at, unsigned long long *ctx, ##args)
 
 /* Records the subject of `o` under `key`, for a TRACE_KEYED program to find. */
 static __always_inline bool record_as(owner_t o, void *map, __u64 key, const void *value, struct cbpf_subject *who)
@@ -252,76 +295,83 @@ static __always_inline bool record_as(owner_t o, void *map, __u64 key, const voi
 #define record(o, map, key, value) record_as(o, map, (__u64)(key), value, &(value)->who)
 
 /* In an interrupt `current` is the interrupted task: what is told of it is what was taken from it. */
-#define TRACE_INTERRUPTED(opts, sec, name, args...)					\
-static __always_inline int name##_body(owner_t o, unsigned long long *ctx, ##args);	\
-PROGRAM(section, "interrupted", opts, sec, name, unsigned long long, tracepoint)	\
-{											\
-	struct cbpf_owned o = {};							\
-											\
-	if (own_current(&o))								\
-		name##_body(o, ___bpf_ctx_cast(args));					\
-}											\
-BODY name##_body(owner_t o, unsigned long long *ctx, ##args)
+#define TRACE_INTERRUPTED(opts, sec, name, args...) \
+	static __always_inline int name##_body(owner_t o, unsigned long long *ctx, ##args); \
+	PROGRAM(section, "interrupted", opts, sec, name, unsigned long long, tracepoint) \
+	{ \
+		struct cbpf_owned o = {}; \
+\
+		if (own_current(&o)) \
+			name##_body(o, ___bpf_ctx_cast(args)); \
+	} \
+	BODY name##_body(owner_t o, unsigned long long *ctx, ##args)
 
-#define TRACE_SAMPLE(opts, name)							\
-static __always_inline int name##_body(owner_t o, struct bpf_perf_event_data *ctx);	\
-PROGRAM(section, "interrupted", opts, "perf_event", name, struct bpf_perf_event_data, tracepoint)	\
-{											\
-	struct cbpf_owned o = {};							\
-											\
-	if (own_current(&o))								\
-		name##_body(o, ctx);							\
-}											\
-BODY name##_body(owner_t o, struct bpf_perf_event_data *ctx)
+#define TRACE_SAMPLE(opts, name) \
+	static __always_inline int name##_body(owner_t o, struct bpf_perf_event_data *ctx); \
+	PROGRAM(section, "interrupted", opts, "perf_event", name, struct bpf_perf_event_data, tracepoint) \
+	{ \
+		struct cbpf_owned o = {}; \
+\
+		if (own_current(&o)) \
+			name##_body(o, ctx); \
+	} \
+	BODY name##_body(owner_t o, struct bpf_perf_event_data *ctx)
 
-#define USER_FUNCTION(cast, opts, sec, name, args...)				\
-static __always_inline int name##_body(owner_t o, struct pt_regs *ctx, ##args);		\
-PROGRAM(section, "current", opts, sec, name, struct pt_regs, user_function)		\
-{											\
-	struct cbpf_owned o = {};							\
-											\
-	if (own_current(&o))								\
-		name##_body(o, cast(args));						\
-}											\
-BODY name##_body(owner_t o, struct pt_regs *ctx, ##args)
+#define USER_FUNCTION(cast, opts, sec, name, args...) \
+	static __always_inline int name##_body(owner_t o, struct pt_regs *ctx, ##args); \
+	PROGRAM(section, "current", opts, sec, name, struct pt_regs, user_function) \
+	{ \
+		struct cbpf_owned o = {}; \
+\
+		if (own_current(&o)) \
+			name##_body(o, cast(args)); \
+	} \
+	BODY name##_body(owner_t o, struct pt_regs *ctx, ##args)
 #define TRACE_CALL(opts, sec, name, args...) USER_FUNCTION(___bpf_kprobe_args, opts, sec, name, ##args)
 #define TRACE_RETURN(opts, sec, name, args...) USER_FUNCTION(___bpf_kretprobe_args, opts, sec, name, ##args)
 
 /* Runs when all others are attached, for each file of each task, and sets down what there was before the trace. */
-#define TRACE_OPEN_FILES(opts, name)							\
-static __always_inline int name##_body(owner_t o, struct file *file);			\
-PROGRAM(section, "task", opts, "iter/task_file", name, struct bpf_iter__task_file, tracepoint)	\
-{											\
-	struct task_struct *task = ctx->task;						\
-	struct file *file = ctx->file;							\
-	struct cbpf_owned o = {};							\
-											\
-	if (task && file && own_task(task, &o))						\
-		name##_body(o, file);							\
-}											\
-BODY name##_body(owner_t o, struct file *file)
+#define TRACE_OPEN_FILES(opts, name) \
+	static __always_inline int name##_body(owner_t o, struct file *file); \
+	PROGRAM(section, "task", opts, "iter/task_file", name, struct bpf_iter__task_file, tracepoint) \
+	{ \
+		struct task_struct *task = ctx->task; \
+		struct file *file = ctx->file; \
+		struct cbpf_owned o = {}; \
+\
+		if (task && file && own_task(task, &o)) \
+			name##_body(o, file); \
+	} \
+	BODY name##_body(owner_t o, struct file *file)
 
 /*
- * What a tracepoint says of a CPU and not of any task, its frequency say: that number stands in `map` from then on. There
- * is no body, so nothing else can be done with it; who reads it there has a proof.
+ * What a tracepoint says of a CPU and not of any task, its frequency say: that number stands in `map` from then on.
+ * There is no body, so nothing else can be done with it; who reads it there has a proof.
  */
-#define NOTE_OF_CPU(opts, sec, name, map, cpu_expr, value_expr, args...)			\
-static __always_inline __u32 name##_cpu(unsigned long long *ctx, ##args) { return cpu_expr; }	\
-static __always_inline __u64 name##_value(unsigned long long *ctx, ##args) { return value_expr; }	\
-PROGRAM(section, "keyed", opts, sec, name, unsigned long long, tracepoint)		\
-{											\
-	__u32 cpu = name##_cpu(___bpf_ctx_cast(args));					\
-	__u64 value = name##_value(___bpf_ctx_cast(args));				\
-											\
-	raw_put(&map, &cpu, &value, BPF_ANY);						\
-}											\
-_Pragma("GCC diagnostic pop")
+#define NOTE_OF_CPU(opts, sec, name, map, cpu_expr, value_expr, args...) \
+	static __always_inline __u32 name##_cpu(unsigned long long *ctx, ##args) \
+	{ \
+		return cpu_expr; \
+	} \
+	static __always_inline __u64 name##_value(unsigned long long *ctx, ##args) \
+	{ \
+		return value_expr; \
+	} \
+	PROGRAM(section, "keyed", opts, sec, name, unsigned long long, tracepoint) \
+	{ \
+		__u32 cpu = name##_cpu(___bpf_ctx_cast(args)); \
+		__u64 value = name##_value(___bpf_ctx_cast(args)); \
+\
+		raw_put(&map, &cpu, &value, BPF_ANY); \
+	} \
+	_Pragma("GCC diagnostic pop")
 
 /*
  * A function of the kernel, written as a string. There are three ways to it, and no kernel and no grant has all: fentry
- * and fexit (not where trampolines are refused, and at functions of modules for root alone), kprobe.multi (from 5.18, with
- * fprobes; with fentry what a token covers) and kprobe. Each becomes a program, in one of three `sets`, a list of numbers in
- * brackets; the body is written once. What another set does is done there by another function of another name.
+ * and fexit (not where trampolines are refused, and at functions of modules for root alone), kprobe.multi (from 5.18,
+ * with fprobes; with fentry what a token covers) and kprobe. Each becomes a program, in one of three `sets`, a list of
+ * numbers in brackets; the body is written once. What another set does is done there by another function of another
+ * name.
  *
  * A body gets the function's arguments where it begins, and its result alone where it ends: only fexit has both. It is
  * for functions that are called in process context; a body for the end is told nothing of the beginning, and finds by
@@ -332,25 +382,25 @@ _Pragma("GCC diagnostic pop")
 #define SET_3(a, b, c) "set=" #c
 #define FUNCTION_SETS (1, 2, 3)
 
-#define FUNCTION_PROGRAM(opts, sec, name, body, type, call)				\
-PROGRAM(section, "current", opts, sec, name, type, function)				\
-{											\
-	struct cbpf_owned o = {};							\
-											\
-	if (own_current(&o))								\
-		body call;								\
-}											\
-_Pragma("GCC diagnostic pop")
+#define FUNCTION_PROGRAM(opts, sec, name, body, type, call) \
+	PROGRAM(section, "current", opts, sec, name, type, function) \
+	{ \
+		struct cbpf_owned o = {}; \
+\
+		if (own_current(&o)) \
+			body call; \
+	} \
+	_Pragma("GCC diagnostic pop")
 
-#define TRACE_FUNCTION(opts, sets, function, name, args...)				\
-static __always_inline int name##_body(owner_t o, void *ctx, ##args);			\
-FUNCTION_PROGRAM(opts " " SET_1 sets, "fentry/" function, name##_f, name##_body, unsigned long long,	\
-		 (o, ___bpf_ctx_cast(args)))						\
-FUNCTION_PROGRAM(opts " " SET_2 sets, "kprobe.multi/" function, name##_m, name##_body, struct pt_regs,	\
-		 (o, ___bpf_kprobe_args(args)))						\
-FUNCTION_PROGRAM(opts " " SET_3 sets, "kprobe/" function, name##_k, name##_body, struct pt_regs,	\
-		 (o, ___bpf_kprobe_args(args)))						\
-static __always_inline int name##_body(owner_t o, void *ctx, ##args)
+#define TRACE_FUNCTION(opts, sets, function, name, args...) \
+	static __always_inline int name##_body(owner_t o, void *ctx, ##args); \
+	FUNCTION_PROGRAM(opts " " SET_1 sets, "fentry/" function, name##_f, name##_body, unsigned long long, \
+			 (o, ___bpf_ctx_cast(args))) \
+	FUNCTION_PROGRAM(opts " " SET_2 sets, "kprobe.multi/" function, name##_m, name##_body, struct pt_regs, \
+			 (o, ___bpf_kprobe_args(args))) \
+	FUNCTION_PROGRAM(opts " " SET_3 sets, "kprobe/" function, name##_k, name##_body, struct pt_regs, \
+			 (o, ___bpf_kprobe_args(args))) \
+	static __always_inline int name##_body(owner_t o, void *ctx, ##args)
 
 /* How many arguments a function has differs by kernel, and so the place of its result; the helper (5.17) knows it. */
 static __always_inline long function_result(void *ctx)
@@ -361,60 +411,60 @@ static __always_inline long function_result(void *ctx)
 	return ret;
 }
 
-#define TRACE_FUNCTION_END(opts, sets, function, name, ret)				\
-static __always_inline int name##_body(owner_t o, void *ctx, ret);			\
-FUNCTION_PROGRAM(opts " " SET_1 sets, "fexit/" function, name##_f, name##_body, unsigned long long,	\
-		 (o, ctx, (void *)function_result(ctx)))				\
-FUNCTION_PROGRAM(opts " " SET_2 sets, "kretprobe.multi/" function, name##_m, name##_body, struct pt_regs,	\
-		 (o, ctx, (void *)PT_REGS_RC(ctx)))					\
-FUNCTION_PROGRAM(opts " " SET_3 sets, "kretprobe/" function, name##_k, name##_body, struct pt_regs,	\
-		 (o, ctx, (void *)PT_REGS_RC(ctx)))					\
-static __always_inline int name##_body(owner_t o, void *ctx, ret)
+#define TRACE_FUNCTION_END(opts, sets, function, name, ret) \
+	static __always_inline int name##_body(owner_t o, void *ctx, ret); \
+	FUNCTION_PROGRAM(opts " " SET_1 sets, "fexit/" function, name##_f, name##_body, unsigned long long, \
+			 (o, ctx, (void *)function_result(ctx))) \
+	FUNCTION_PROGRAM(opts " " SET_2 sets, "kretprobe.multi/" function, name##_m, name##_body, struct pt_regs, \
+			 (o, ctx, (void *)PT_REGS_RC(ctx))) \
+	FUNCTION_PROGRAM(opts " " SET_3 sets, "kretprobe/" function, name##_k, name##_body, struct pt_regs, \
+			 (o, ctx, (void *)PT_REGS_RC(ctx))) \
+	static __always_inline int name##_body(owner_t o, void *ctx, ret)
 
 /* No owner exists. The proof is good for everything, and the engine loads it in scope `host` only. */
-#define TRACE_HOST(opts, sec, name, args...)					\
-static __always_inline int name##_body(owner_t o, unsigned long long *ctx, ##args);	\
-PROGRAM(section, "host", opts, sec, name, unsigned long long, tracepoint)		\
-{											\
-	struct cbpf_owned o = { .ok = owner.scope == CBPF_HOST };			\
-											\
-	if (o.ok)									\
-		name##_body(o, ___bpf_ctx_cast(args));					\
-}											\
-BODY name##_body(owner_t o, unsigned long long *ctx, ##args)
+#define TRACE_HOST(opts, sec, name, args...) \
+	static __always_inline int name##_body(owner_t o, unsigned long long *ctx, ##args); \
+	PROGRAM(section, "host", opts, sec, name, unsigned long long, tracepoint) \
+	{ \
+		struct cbpf_owned o = { .ok = owner.scope == CBPF_HOST }; \
+\
+		if (o.ok) \
+			name##_body(o, ___bpf_ctx_cast(args)); \
+	} \
+	BODY name##_body(owner_t o, unsigned long long *ctx, ##args)
 
 /*
  * viewer.bpf.c: fills the one value of `out` with what the caller of a test run is. It is told about itself, so
  * there is nothing to own; the engine never attaches it.
  */
-#define DESCRIBE_CALLER(name, out, type, info)						\
-static __always_inline int name##_body(type *info);					\
-PROGRAM(section, "viewer", "", "raw_tp", name, void, tracepoint)			\
-{											\
-	__u32 zero = 0;									\
-	type *info = raw_get(&out, &zero);						\
-											\
-	if (info)									\
-		name##_body(info);							\
-}											\
-BODY name##_body(type *info)
+#define DESCRIBE_CALLER(name, out, type, info) \
+	static __always_inline int name##_body(type *info); \
+	PROGRAM(section, "viewer", "", "raw_tp", name, void, tracepoint) \
+	{ \
+		__u32 zero = 0; \
+		type *info = raw_get(&out, &zero); \
+\
+		if (info) \
+			name##_body(info); \
+	} \
+	BODY name##_body(type *info)
 
 /*
  * viewer.bpf.c: names the addresses in `in` in `out`. Run by the engine, for the kernel's part of its user's own
  * stacks.
  */
-#define NAME_ADDRESSES(name, in, out)							\
-PROGRAM(section, "viewer", "", "raw_tp", name, void, tracepoint)			\
-{											\
-	static const char backtrace[] = "%pB";						\
-	__u32 zero = 0;									\
-	struct kernel_stack *___from = raw_get(&in, &zero);				\
-	struct kernel_names *___to = raw_get(&out, &zero);				\
-											\
-	for (int i = 0; ___from && ___to && i < VIEWER_FRAMES && ___from->at[i]; i++)	\
-		raw_name(___to->text[i], VIEWER_NAME, backtrace, &___from->at[i]);	\
-}											\
-_Pragma("GCC diagnostic pop")
+#define NAME_ADDRESSES(name, in, out) \
+	PROGRAM(section, "viewer", "", "raw_tp", name, void, tracepoint) \
+	{ \
+		static const char backtrace[] = "%pB"; \
+		__u32 zero = 0; \
+		struct kernel_stack *___from = raw_get(&in, &zero); \
+		struct kernel_names *___to = raw_get(&out, &zero); \
+\
+		for (int i = 0; ___from && ___to && i < VIEWER_FRAMES && ___from->at[i]; i++) \
+			raw_name(___to->text[i], VIEWER_NAME, backtrace, &___from->at[i]); \
+	} \
+	_Pragma("GCC diagnostic pop")
 
 /* `-- COMMAND`: children belong to the family of their parent. Loaded only when a command is traced. */
 PROGRAM(section, "family", "", "tp_btf/sched_process_fork", family_fork, unsigned long long, tracepoint)
@@ -428,8 +478,8 @@ PROGRAM(section, "family", "", "tp_btf/sched_process_fork", family_fork, unsigne
 }
 _Pragma("GCC diagnostic pop")
 
-/* Attached after the tool's programs, so that they still see the last event of a process. */
-PROGRAM(section, "family", "", "tp_btf/sched_process_exit", family_exit, unsigned long long, tracepoint)
+	/* Attached after the tool's programs, so that they still see the last event of a process. */
+	PROGRAM(section, "family", "", "tp_btf/sched_process_exit", family_exit, unsigned long long, tracepoint)
 {
 	struct task_struct *task = (void *)ctx[0];
 	__u32 pid = task_tgnr_btf(task);

@@ -14,10 +14,10 @@ const volatile bool failures;
 const volatile __u32 max_args;
 const volatile char comm_part[CBPF_COMM_LEN];
 
-#define FILE_MAX (4096 + 32)	/* a path as the kernel takes it, behind /dev/fd/NUMBER/ */
+#define FILE_MAX (4096 + 32) /* a path as the kernel takes it, behind /dev/fd/NUMBER/ */
 #define TAIL_MAX (SCRATCH_SIZE / 2)
 #define ARG_MAX (TAIL_MAX - 128) /* of one argument; from any place in the tail it stays in the scratch space */
-#define ARGS_MAX 512		/* that max_args can ask for */
+#define ARGS_MAX 512             /* that max_args can ask for */
 
 TRACE_TASK("", "tp_btf/sched_process_exec", exec_done, (task), struct task_struct *task, int old_pid,
 	   struct linux_binprm *bprm)
@@ -61,7 +61,7 @@ static __always_inline bool is_exec(long nr, bool compat)
 		return compat;
 	case 59:
 	case 322:
-	case 520:	/* x32's own numbers */
+	case 520: /* x32's own numbers */
 	case 545:
 		return !compat;
 	}
@@ -92,7 +92,7 @@ TRACE_CURRENT_IF("when=failures", "tp_btf/sys_exit", exec_failed,
 	 * What the loop goes by is kept in the record: read back from there it is any number to the verifier, which
 	 * then finds that the rounds are all alike and follows one of them.
 	 */
-	e->ret = compat || nr >= 512 ? 4 : 8;	/* size of a pointer; x32's are narrow too */
+	e->ret = compat || nr >= 512 ? 4 : 8; /* size of a pointer; x32's are narrow too */
 	width = *(volatile __s32 *)&e->ret & 12;
 	e->ret = ret;
 	e->ppid = owned_pid(BPF_CORE_READ(task, real_parent));

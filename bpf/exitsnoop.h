@@ -4,9 +4,9 @@
 
 struct exitsnoop_event {
 	struct cbpf_head head;
-	__u64 age;		/* since it was started, ns */
-	__u32 code;		/* as wait(2) has it: 8 bits of exit code above the signal, and 0x80 if it dumped core */
-	__u32 ppid;		/* 0: the parent is somebody else's */
+	__u64 age;  /* since it was started, ns */
+	__u32 code; /* as wait(2) has it: 8 bits of exit code above the signal, and 0x80 if it dumped core */
+	__u32 ppid; /* 0: the parent is somebody else's */
 };
 
 #endif

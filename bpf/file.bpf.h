@@ -21,49 +21,49 @@
 static __always_inline enum cbpf_file_op native_op(long nr)
 {
 	switch (nr) {
-	case 0:		/* read */
-	case 17:	/* pread64 */
-	case 19:	/* readv */
-	case 295:	/* preadv */
-	case 327:	/* preadv2 */
-	case 515:	/* x32: readv */
-	case 534:	/* x32: preadv */
-	case 546:	/* x32: preadv2 */
+	case 0:   /* read */
+	case 17:  /* pread64 */
+	case 19:  /* readv */
+	case 295: /* preadv */
+	case 327: /* preadv2 */
+	case 515: /* x32: readv */
+	case 534: /* x32: preadv */
+	case 546: /* x32: preadv2 */
 		return CBPF_FILE_READ;
-	case 1:		/* write */
-	case 18:	/* pwrite64 */
-	case 20:	/* writev */
-	case 296:	/* pwritev */
-	case 328:	/* pwritev2 */
-	case 516:	/* x32: writev */
-	case 535:	/* x32: pwritev */
-	case 547:	/* x32: pwritev2 */
+	case 1:   /* write */
+	case 18:  /* pwrite64 */
+	case 20:  /* writev */
+	case 296: /* pwritev */
+	case 328: /* pwritev2 */
+	case 516: /* x32: writev */
+	case 535: /* x32: pwritev */
+	case 547: /* x32: pwritev2 */
 		return CBPF_FILE_WRITE;
-	case 74:	/* fsync */
-	case 75:	/* fdatasync */
+	case 74: /* fsync */
+	case 75: /* fdatasync */
 		return CBPF_FILE_FSYNC;
-	case 2:		/* open */
-	case 85:	/* creat */
-	case 257:	/* openat */
-	case 304:	/* open_by_handle_at */
-	case 437:	/* openat2 */
+	case 2:   /* open */
+	case 85:  /* creat */
+	case 257: /* openat */
+	case 304: /* open_by_handle_at */
+	case 437: /* openat2 */
 		return CBPF_FILE_OPEN;
-	case 4:		/* stat */
-	case 5:		/* fstat */
-	case 6:		/* lstat */
-	case 262:	/* newfstatat */
-	case 332:	/* statx */
+	case 4:   /* stat */
+	case 5:   /* fstat */
+	case 6:   /* lstat */
+	case 262: /* newfstatat */
+	case 332: /* statx */
 		return CBPF_FILE_GETATTR;
-	case 133:	/* mknod */
-	case 259:	/* mknodat */
+	case 133: /* mknod */
+	case 259: /* mknodat */
 		return CBPF_FILE_CREATE;
-	case 87:	/* unlink */
-	case 263:	/* unlinkat */
+	case 87:  /* unlink */
+	case 263: /* unlinkat */
 		return CBPF_FILE_UNLINK;
-	case 83:	/* mkdir */
-	case 258:	/* mkdirat */
+	case 83:  /* mkdir */
+	case 258: /* mkdirat */
 		return CBPF_FILE_MKDIR;
-	case 84:	/* rmdir */
+	case 84: /* rmdir */
 		return CBPF_FILE_RMDIR;
 	}
 	return CBPF_FILE_NONE;
@@ -97,10 +97,10 @@ static __always_inline enum cbpf_file_op compat_op(long nr)
 	case 106:
 	case 107:
 	case 108:
-	case 195:	/* stat64 */
-	case 196:	/* lstat64 */
-	case 197:	/* fstat64 */
-	case 300:	/* fstatat64 */
+	case 195: /* stat64 */
+	case 196: /* lstat64 */
+	case 197: /* fstat64 */
+	case 300: /* fstatat64 */
 	case 383:
 		return CBPF_FILE_GETATTR;
 	case 14:
@@ -129,8 +129,7 @@ static __always_inline enum cbpf_file_op file_op(struct pt_regs *regs)
 	enum cbpf_file_op op = is_compat() ? compat_op(syscall_nr(regs)) : native_op(syscall_nr(regs));
 
 	/* Both entries have the flags in the third argument. */
-	if (op == CBPF_FILE_UNLINK && (syscall_nr(regs) == 263 || syscall_nr(regs) == 301) &&
-	    regs->dx & AT_REMOVEDIR)
+	if (op == CBPF_FILE_UNLINK && (syscall_nr(regs) == 263 || syscall_nr(regs) == 301) && regs->dx & AT_REMOVEDIR)
 		return CBPF_FILE_RMDIR;
 	return op;
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * filelife: files that are deleted soon after they were made. One is made by an open, which the open file says of itself.
- * It is deleted where an unlink that takes its last name succeeds: which file that is no system call tells, but the
- * function does that asks whether it is allowed, and its arguments have been the same on all kernels. A file is known by
- * its number and its generation, so that another one in its place is not taken for it, and a rename makes no
+ * filelife: files that are deleted soon after they were made. One is made by an open, which the open file says of
+ * itself. It is deleted where an unlink that takes its last name succeeds: which file that is no system call tells, but
+ * the function does that asks whether it is allowed, and its arguments have been the same on all kernels. A file is
+ * known by its number and its generation, so that another one in its place is not taken for it, and a rename makes no
  * difference. Not seen are files that a rename replaces, and what io_uring makes or deletes.
  */
 #include "filelife.h"
@@ -42,7 +42,7 @@ TRACE_FUNCTION("", FUNCTION_SETS, "security_inode_unlink", unlink_begins, struct
 	__u64 *birth = map_get(o, &births, &file);
 	__u32 tid = bpf_get_current_pid_tgid();
 
-	if (!birth)	/* of an overlay the file below is deleted as well, within the same call, and was never opened */
+	if (!birth) /* of an overlay the file below is deleted as well, within the same call, and was never opened */
 		return 0;
 	if (BPF_CORE_READ(inode, i_nlink) == 1)
 		map_put(o, &dying, &tid, birth);

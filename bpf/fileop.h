@@ -2,7 +2,7 @@
 #ifndef CBPF_FILEOP_H
 #define CBPF_FILEOP_H
 
-#define CBPF_NAME_LEN 256	/* a name has up to 255 bytes */
+#define CBPF_NAME_LEN 256 /* a name has up to 255 bytes */
 
 /* What a system call does with a file. */
 enum cbpf_file_op {

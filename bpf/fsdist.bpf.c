@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* fsdist: how long reads, writes, opens, syncs and looks at files take, as histograms. fsop.bpf.h says what is measured. */
+/* fsdist: how long reads, writes, opens, syncs and looks at files take, as histograms. fsop.bpf.h says what is
+ * measured. */
 #include "fsop.bpf.h"
 #include "hist.bpf.h"
 

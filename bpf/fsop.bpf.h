@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * How long file systems take: from the beginning of a system call that reads, writes, opens, syncs or looks at a file to
- * its end. Not the file system's own functions are watched but the calls: so every file system is seen alike, whatever
- * its functions are called, a module or not, on every kernel and under every grant. An open is the walk to the file
- * too. What io_uring does is not in it, nor what one file system asks of another one: a file of an overlay is
- * the overlay's.
+ * How long file systems take: from the beginning of a system call that reads, writes, opens, syncs or looks at a file
+ * to its end. Not the file system's own functions are watched but the calls: so every file system is seen alike,
+ * whatever its functions are called, a module or not, on every kernel and under every grant. An open is the walk to the
+ * file too. What io_uring does is not in it, nor what one file system asks of another one: a file of an overlay is the
+ * overlay's.
  *
  * Which file stat and its kin look at cannot be told from the call. It is noted where the kernel asks whether that is
  * allowed, a function; where functions cannot be traced (set 4), they are left out.
@@ -26,8 +26,8 @@ const volatile bool with_getattr;
 
 struct fs_start {
 	__u64 ts;
-	__u64 offset;		/* of a read or write */
-	__u64 inode;		/* of the file, as far as it was known */
+	__u64 offset; /* of a read or write */
+	__u64 inode;  /* of the file, as far as it was known */
 	__u32 op;
 	__u32 pad;
 };
@@ -122,7 +122,7 @@ TRACE_CURRENT_IF("set=1,2,3,4", "tp_btf/sys_enter", fs_call_begins, may_be_op(re
 	case CBPF_FILE_OPEN:
 		break;
 	case CBPF_FILE_GETATTR:
-		if (with_getattr)	/* left over: io_uring looks at files too, and has no end here */
+		if (with_getattr) /* left over: io_uring looks at files too, and has no end here */
 			map_del(o, &started, &tid);
 		return 0;
 	default:
@@ -152,34 +152,35 @@ TRACE_FUNCTION("when=with_getattr", FUNCTION_SETS, "security_inode_getattr", fs_
  * The end of a call. In the body `at` tells of its start, `took` how long it took, ns, and `ret` its result; `file` is
  * the open file, if there still is one.
  */
-#define TRACE_FS_DONE(name)								\
-static __always_inline void name##_done(owner_t o, struct fs_start *at, struct file *file, __u64 took, long ret);	\
-TRACE_CURRENT_IF("set=1,2,3,4", "tp_btf/sys_exit", name, may_be_op(regs), struct pt_regs *regs, long ret)	\
-{											\
-	__u32 tid = bpf_get_current_pid_tgid();						\
-	struct fs_start *found = map_get(o, &started, &tid), at;			\
-	struct file *file = 0;								\
-	struct inode *inode;								\
-											\
-	if (!found)									\
-		return 0;								\
-	at = *found;									\
-	map_del(o, &started, &tid);							\
-	if (at.op != file_op(regs))							\
-		return 0;								\
-	if (at.op != CBPF_FILE_GETATTR) {						\
-		file = current_file(at.op == CBPF_FILE_OPEN ? ret : first_fd(regs));		\
-		inode = BPF_CORE_READ(file, f_inode);					\
-		if (at.op == CBPF_FILE_OPEN) {						\
-			if (ret < 0 || !inode || !fs_wanted(inode))			\
-				return 0;						\
-		} else if (inode && BPF_CORE_READ(inode, i_ino) != at.inode) {		\
-			file = 0;	/* it was closed meanwhile, and another one opened */	\
-		}									\
-	}										\
-	name##_done(o, &at, file, bpf_ktime_get_ns() - at.ts, ret);			\
-	return 0;									\
-}											\
-static __always_inline void name##_done(owner_t o, struct fs_start *at, struct file *file, __u64 took, long ret)
+#define TRACE_FS_DONE(name) \
+	static __always_inline void name##_done(owner_t o, struct fs_start *at, struct file *file, __u64 took, \
+						long ret); \
+	TRACE_CURRENT_IF("set=1,2,3,4", "tp_btf/sys_exit", name, may_be_op(regs), struct pt_regs *regs, long ret) \
+	{ \
+		__u32 tid = bpf_get_current_pid_tgid(); \
+		struct fs_start *found = map_get(o, &started, &tid), at; \
+		struct file *file = 0; \
+		struct inode *inode; \
+\
+		if (!found) \
+			return 0; \
+		at = *found; \
+		map_del(o, &started, &tid); \
+		if (at.op != file_op(regs)) \
+			return 0; \
+		if (at.op != CBPF_FILE_GETATTR) { \
+			file = current_file(at.op == CBPF_FILE_OPEN ? ret : first_fd(regs)); \
+			inode = BPF_CORE_READ(file, f_inode); \
+			if (at.op == CBPF_FILE_OPEN) { \
+				if (ret < 0 || !inode || !fs_wanted(inode)) \
+					return 0; \
+			} else if (inode && BPF_CORE_READ(inode, i_ino) != at.inode) { \
+				file = 0; /* it was closed meanwhile, and another one opened */ \
+			} \
+		} \
+		name##_done(o, &at, file, bpf_ktime_get_ns() - at.ts, ret); \
+		return 0; \
+	} \
+	static __always_inline void name##_done(owner_t o, struct fs_start *at, struct file *file, __u64 took, long ret)
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * fsslower: reads, writes, opens and syncs of files that take long. fsop.bpf.h says what is measured. The name is the one
- * by which the file was opened, as far as it has the descriptor still at the end of the call.
+ * fsslower: reads, writes, opens and syncs of files that take long. fsop.bpf.h says what is measured. The name is the
+ * one by which the file was opened, as far as it has the descriptor still at the end of the call.
  */
 #include "fsslower.h"
 #include "fsop.bpf.h"

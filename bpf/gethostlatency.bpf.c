@@ -9,7 +9,7 @@
 
 struct lookup {
 	__u64 ts;
-	__u64 sp;	/* stack pointer on entry: tells the frames of a thread apart */
+	__u64 sp; /* stack pointer on entry: tells the frames of a thread apart */
 	__u64 name;
 };
 

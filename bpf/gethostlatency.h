@@ -7,7 +7,7 @@
 struct gethostlatency_event {
 	struct cbpf_head head;
 	__u64 ns;
-	__u32 named;		/* 0: the call asked for no name */
+	__u32 named; /* 0: the call asked for no name */
 	__u32 pad;
 	__u8 host[GETHOSTLATENCY_HOST];
 };

@@ -3,8 +3,8 @@
 #define CBPF_HARDIRQS_H
 
 struct hardirqs_key {
-	__u8 name[32];		/* of the handler: a device's, or a queue's of it */
-	__u32 cpu;		/* 0 unless counted by CPU */
+	__u8 name[32]; /* of the handler: a device's, or a queue's of it */
+	__u32 cpu;     /* 0 unless counted by CPU */
 };
 
 #endif

@@ -16,9 +16,9 @@ static __always_inline __u32 log2_slot(__u64 v)
 
 	v &= ~0ULL >> 1;
 	for (int bits = 32; bits; bits >>= 1) {
-		__u64 left = (1ULL << bits) - 1 - v;	/* below 0 if v has more than `bits` bits */
+		__u64 left = (1ULL << bits) - 1 - v; /* below 0 if v has more than `bits` bits */
 
-		barrier_var(left);			/* or clang makes it a branch after all */
+		barrier_var(left); /* or clang makes it a branch after all */
 		left = (left >> 63) * bits;
 		v >>= left;
 		slot += left;
@@ -87,8 +87,8 @@ static __always_inline void raise_max(owner_t o, struct cbpf_tally *t, __u64 amo
 }
 
 /*
- * One event more under `key`; `amount` adds to its total. Not a constant 0: of such an addition clang makes an instruction
- * that 5.10 does not know.
+ * One event more under `key`; `amount` adds to its total. Not a constant 0: of such an addition clang makes an
+ * instruction that 5.10 does not know.
  */
 static __always_inline void tally_add(owner_t o, void *map, const void *key, __u64 amount)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * mountsnoop: system calls that change what is mounted, at the end of the call, when the strings that it was passed have
- * been read by the kernel and so can be read here. Another thread may have changed them meanwhile. Whoever may trace a
- * task may read its memory, so what is passed to a file system (passwords, for some) is shown.
+ * mountsnoop: system calls that change what is mounted, at the end of the call, when the strings that it was passed
+ * have been read by the kernel and so can be read here. Another thread may have changed them meanwhile. Whoever may
+ * trace a task may read its memory, so what is passed to a file system (passwords, for some) is shown.
  */
 #include "mountsnoop.h"
 #include "syscall.bpf.h"
@@ -10,7 +10,7 @@
 /* Measure how long the call takes. */
 const volatile bool with_latency;
 
-#define STRING_MAX 2048		/* four of them fit into a record */
+#define STRING_MAX 2048 /* four of them fit into a record */
 
 #define FSCONFIG_SET_STRING 1
 #define FSCONFIG_SET_PATH 3
@@ -28,7 +28,7 @@ static __always_inline enum mountsnoop_op which(long nr, bool compat)
 		return compat ? MOUNTSNOOP_MOUNT : MOUNTSNOOP_NONE;
 	case 166:
 		return compat ? MOUNTSNOOP_NONE : MOUNTSNOOP_UMOUNT;
-	case 22:	/* as it was before it had flags */
+	case 22: /* as it was before it had flags */
 	case 52:
 		return compat ? MOUNTSNOOP_UMOUNT : MOUNTSNOOP_NONE;
 	case 155:

@@ -21,14 +21,14 @@ enum mountsnoop_op {
 /* Behind it stand the arguments that are strings, in their order, without their NUL. */
 struct mountsnoop_event {
 	struct cbpf_head head;
-	__u64 args[MOUNTSNOOP_ARGS];	/* as they were passed; of a string whether there is one */
-	__u64 attr[3];		/* struct mount_attr of mount_setattr: set, cleared, propagation */
-	__u64 took;		/* ns, 0: not measured */
+	__u64 args[MOUNTSNOOP_ARGS]; /* as they were passed; of a string whether there is one */
+	__u64 attr[3];               /* struct mount_attr of mount_setattr: set, cleared, propagation */
+	__u64 took;                  /* ns, 0: not measured */
 	__s32 ret;
-	__u32 op;		/* enum mountsnoop_op */
-	__u32 mnt_ns;		/* inode number of the caller's mount namespace */
+	__u32 op;     /* enum mountsnoop_op */
+	__u32 mnt_ns; /* inode number of the caller's mount namespace */
 	__u16 lens[MOUNTSNOOP_ARGS];
-	__u8 flags[MOUNTSNOOP_ARGS];	/* enum cbpf_flag of each string */
+	__u8 flags[MOUNTSNOOP_ARGS]; /* enum cbpf_flag of each string */
 	__u8 pad;
 };
 

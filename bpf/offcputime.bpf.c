@@ -14,14 +14,14 @@ const volatile __u32 state;
 const volatile __u64 min_us = 1;
 const volatile __u64 max_us = -1;
 
-#define TASK_DEAD 0x80	/* the last switch of a thread; the same since 4.14 */
+#define TASK_DEAD 0x80 /* the last switch of a thread; the same since 4.14 */
 #define MAX_DEPTH 127
 
 struct stack {
 	__u64 ip[MAX_DEPTH];
 };
 
-MAP(since, HASH, 10240, __u32, struct offcputime_start);	/* by kernel tid */
+MAP(since, HASH, 10240, __u32, struct offcputime_start); /* by kernel tid */
 MAP(stacks, STACK_TRACE, 16384, __u32, struct stack);
 MAP(totals, HASH, 10240, struct offcputime_key, struct cbpf_tally);
 

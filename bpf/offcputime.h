@@ -4,7 +4,7 @@
 
 /* Where a thread waited. Stacks are ids in the map `stacks`, or minus an errno. */
 struct offcputime_key {
-	__u32 pid;		/* both as the viewer numbers them */
+	__u32 pid; /* both as the viewer numbers them */
 	__u32 tid;
 	__s32 user_stack;
 	__s32 kernel_stack;
@@ -15,7 +15,7 @@ struct offcputime_start {
 	__u64 ts;
 	__s32 user_stack;
 	__s32 kernel_stack;
-	__u32 pid;		/* as the viewer numbers it */
+	__u32 pid; /* as the viewer numbers it */
 	__u32 pad;
 };
 

@@ -20,8 +20,8 @@ struct mm_struct___atomic {
 #define NR_MM_COUNTERS 4
 
 /*
- * Of per-CPU counters that which has been summed up: a few pages are missing. The choice is between numbers, not between
- * accesses: the compiler would make one access of two, and one of them is in no kernel.
+ * Of per-CPU counters that which has been summed up: a few pages are missing. The choice is between numbers, not
+ * between accesses: the compiler would make one access of two, and one of them is in no kernel.
  */
 static __always_inline __u64 resident_pages(struct task_struct *task)
 {
@@ -33,7 +33,8 @@ static __always_inline __u64 resident_pages(struct task_struct *task)
 		at = bpf_core_field_offset(struct mm_struct___atomic, rss_stat);
 		barrier_var(at);
 	} else {
-		at = bpf_core_field_offset(struct mm_struct, rss_stat) + bpf_core_field_offset(struct percpu_counter, count);
+		at = bpf_core_field_offset(struct mm_struct, rss_stat) +
+		     bpf_core_field_offset(struct percpu_counter, count);
 		barrier_var(at);
 		size = bpf_core_type_size(struct percpu_counter);
 	}

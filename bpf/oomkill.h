@@ -5,8 +5,8 @@
 /* The head is that of the victim. */
 struct oomkill_event {
 	struct cbpf_head head;
-	__u64 pages;		/* resident */
-	__u32 by_pid;		/* who wanted the memory that was not there; 0: not the viewer's */
+	__u64 pages;  /* resident */
+	__u32 by_pid; /* who wanted the memory that was not there; 0: not the viewer's */
 	__u32 pad;
 	__u8 by_comm[CBPF_COMM_LEN];
 };

@@ -91,7 +91,7 @@ TRACE_CURRENT_IF("", "tp_btf/sys_exit", exit_open, may_open(regs, ret), struct p
 		e->name_len = read_string(&e->head, (char *)(e + 1), NAME_MAX_LEN, name) & (2 * NAME_MAX_LEN - 1);
 	}
 	if (with_callers) {
-		__u64 ips[3] = {};	/* the first is the system call instruction itself */
+		__u64 ips[3] = {}; /* the first is the system call instruction itself */
 
 		bpf_get_stack(ctx, ips, sizeof(ips), BPF_F_USER_STACK);
 		e->callers[0] = ips[1];
@@ -100,8 +100,9 @@ TRACE_CURRENT_IF("", "tp_btf/sys_exit", exit_open, may_open(regs, ret), struct p
 	if (full_path) {
 		task = (struct task_struct *)bpf_get_current_task();
 		task_root(task, &root);
-		if (ret >= 0 ? fd_path(task, ret, &from) :
-			       dirfd == AT_FDCWD ? (task_cwd(task, &from), true) : fd_path(task, dirfd, &from))
+		if (ret >= 0            ? fd_path(task, ret, &from)
+		    : dirfd == AT_FDCWD ? (task_cwd(task, &from), true)
+					: fd_path(task, dirfd, &from))
 			put_path((char *)(e + 1), e->name_len & (NAME_MAX_LEN * 2 - 1), &e->dir_len, &from, &root);
 	}
 	emit_scratch(o, e, e->name_len + e->dir_len);

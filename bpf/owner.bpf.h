@@ -27,8 +27,8 @@ struct {
  * name of the struct is poisoned. So a tool can hand on the proof that it got, and cannot make one.
  */
 struct cbpf_owned {
-	struct cbpf_subject who;	/* pid, tid: in the viewer's namespace; uid and comm are read on demand */
-	struct task_struct *task;	/* NULL when the subject comes from a record */
+	struct cbpf_subject who;  /* pid, tid: in the viewer's namespace; uid and comm are read on demand */
+	struct task_struct *task; /* NULL when the subject comes from a record */
 	__u8 ok;
 };
 #define owner_t __attribute__((use_handle("cbpf"))) const struct cbpf_owned
@@ -87,78 +87,77 @@ static __always_inline bool below_cgroup(struct cgroup *cgrp, __u64 id)
 	return false;
 }
 
-#define TASK_READERS(HOW, READ, READ2)							\
-static __always_inline __u32 task_nr_##HOW(struct task_struct *task)			\
-{											\
-	struct pid *pid;								\
-											\
-	if (!owner.level)								\
-		return READ(task, pid);							\
-	pid = READ(task, thread_pid);							\
-	if (!pid || READ(pid, level) < owner.level)	/* released, or above the viewer */	\
-		return 0;								\
-	return nr_below(pid);								\
-}											\
-											\
-static __always_inline __u32 task_tgnr_##HOW(struct task_struct *task)			\
-{											\
-	return owner.level ? task_nr_##HOW(READ(task, group_leader)) : READ(task, tgid);	\
-}											\
-											\
-/*											\
- * "Runs under the uid": real, effective and saved, as ptrace demands, so that a set-uid	\
- * program is not its caller's. Kernel threads run under root's uid but are nobody's.	\
- */											\
-static __always_inline bool task_runs_as_##HOW(struct task_struct *task, __u32 uid)	\
-{											\
-	const struct cred *cred = READ(task, real_cred);				\
-											\
-	return READ(cred, uid.val) == uid && READ(cred, euid.val) == uid &&		\
-	       READ(cred, suid.val) == uid && !(READ(task, flags) & PF_KTHREAD);	\
-}											\
-											\
-/* Is the task the viewer's, whatever the narrowing? Says which ids it has there. */	\
-static __always_inline bool in_scope_##HOW(struct task_struct *task, struct cbpf_subject *who)	\
-{											\
-	switch (owner.scope) {								\
-	case CBPF_USER:									\
-		if (!task_runs_as_##HOW(task, owner.uid))				\
-			return false;							\
-		break;									\
-	case CBPF_PIDNS:	/* being visible is the test */				\
-	case CBPF_CGROUP:								\
-	case CBPF_HOST:									\
-		break;									\
-	default:									\
-		return false;								\
-	}										\
-	who->tid = task_nr_##HOW(task);							\
-	if (!who->tid && owner.scope != CBPF_HOST)	/* invisible, or an idle task */	\
-		return false;								\
-	who->pid = task_tgnr_##HOW(task);						\
-	return owner.scope != CBPF_CGROUP ||						\
-	       below_cgroup(READ2(task, cgroups, dfl_cgrp), owner.cgroup);		\
-}											\
-											\
-static __always_inline bool own_##HOW(struct task_struct *task, struct cbpf_owned *o)	\
-{											\
-	o->ok = 0;									\
-	if (READ(task, tgid) == owner.self_ || !in_scope_##HOW(task, &o->who))		\
-		return false;								\
-	if (owner.in_cgroup && !below_cgroup(READ2(task, cgroups, dfl_cgrp), owner.in_cgroup))	\
-		return false;								\
-	if (owner.has_only_uid && READ2(task, real_cred, uid.val) != owner.only_uid)	\
-		return false;								\
-	if (owner.npids && !listed(owner.pids, owner.npids, o->who.pid))		\
-		return false;								\
-	if (owner.ntids && !listed(owner.tids, owner.ntids, o->who.tid))		\
-		return false;								\
-	if (owner.family && !raw_get(&family, &o->who.pid))			\
-		return false;								\
-	o->task = task;									\
-	o->ok = 1;									\
-	return true;									\
-}
+#define TASK_READERS(HOW, READ, READ2) \
+	static __always_inline __u32 task_nr_##HOW(struct task_struct *task) \
+	{ \
+		struct pid *pid; \
+\
+		if (!owner.level) \
+			return READ(task, pid); \
+		pid = READ(task, thread_pid); \
+		if (!pid || READ(pid, level) < owner.level) /* released, or above the viewer */ \
+			return 0; \
+		return nr_below(pid); \
+	} \
+\
+	static __always_inline __u32 task_tgnr_##HOW(struct task_struct *task) \
+	{ \
+		return owner.level ? task_nr_##HOW(READ(task, group_leader)) : READ(task, tgid); \
+	} \
+\
+	/* \
+	 * "Runs under the uid": real, effective and saved, as ptrace demands, so that a set-uid \
+	 * program is not its caller's. Kernel threads run under root's uid but are nobody's. \
+	 */ \
+	static __always_inline bool task_runs_as_##HOW(struct task_struct *task, __u32 uid) \
+	{ \
+		const struct cred *cred = READ(task, real_cred); \
+\
+		return READ(cred, uid.val) == uid && READ(cred, euid.val) == uid && READ(cred, suid.val) == uid && \
+		       !(READ(task, flags) & PF_KTHREAD); \
+	} \
+\
+	/* Is the task the viewer's, whatever the narrowing? Says which ids it has there. */ \
+	static __always_inline bool in_scope_##HOW(struct task_struct *task, struct cbpf_subject *who) \
+	{ \
+		switch (owner.scope) { \
+		case CBPF_USER: \
+			if (!task_runs_as_##HOW(task, owner.uid)) \
+				return false; \
+			break; \
+		case CBPF_PIDNS: /* being visible is the test */ \
+		case CBPF_CGROUP: \
+		case CBPF_HOST: \
+			break; \
+		default: \
+			return false; \
+		} \
+		who->tid = task_nr_##HOW(task); \
+		if (!who->tid && owner.scope != CBPF_HOST) /* invisible, or an idle task */ \
+			return false; \
+		who->pid = task_tgnr_##HOW(task); \
+		return owner.scope != CBPF_CGROUP || below_cgroup(READ2(task, cgroups, dfl_cgrp), owner.cgroup); \
+	} \
+\
+	static __always_inline bool own_##HOW(struct task_struct *task, struct cbpf_owned *o) \
+	{ \
+		o->ok = 0; \
+		if (READ(task, tgid) == owner.self_ || !in_scope_##HOW(task, &o->who)) \
+			return false; \
+		if (owner.in_cgroup && !below_cgroup(READ2(task, cgroups, dfl_cgrp), owner.in_cgroup)) \
+			return false; \
+		if (owner.has_only_uid && READ2(task, real_cred, uid.val) != owner.only_uid) \
+			return false; \
+		if (owner.npids && !listed(owner.pids, owner.npids, o->who.pid)) \
+			return false; \
+		if (owner.ntids && !listed(owner.tids, owner.ntids, o->who.tid)) \
+			return false; \
+		if (owner.family && !raw_get(&family, &o->who.pid)) \
+			return false; \
+		o->task = task; \
+		o->ok = 1; \
+		return true; \
+	}
 
 TASK_READERS(btf, READ_BTF, READ2_BTF)
 TASK_READERS(any, READ_ANY, READ2_ANY)
@@ -200,7 +199,7 @@ static __always_inline bool owned_thread(struct task_struct *task, struct cbpf_s
 /* Completes what is known of a proof's subject; comm and uid cost reads that a dropped event should not pay. */
 static __always_inline void describe(owner_t o, struct cbpf_subject *who)
 {
-	struct task_struct *task = o.task;	/* a relocated access may not go through our own struct */
+	struct task_struct *task = o.task; /* a relocated access may not go through our own struct */
 
 	who->pid = o.who.pid;
 	who->tid = o.who.tid;

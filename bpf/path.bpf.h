@@ -8,13 +8,13 @@
 
 #define PATH_DEPTH 40
 #define PATH_NAME 256
-#define PATH_SPACE 4096	/* beside a name of the same size it fits into a record */
+#define PATH_SPACE 4096 /* beside a name of the same size it fits into a record */
 
 /* How a walk ended; stands as the last byte behind the components. */
 enum {
-	PATH_ROOT = 'r',	/* at the task's root: the components are the whole path */
-	PATH_LOST = 'l',	/* at a mount that is not below that root: deleted, detached, or another's */
-	PATH_DEEP = 'd',	/* more than PATH_DEPTH components */
+	PATH_ROOT = 'r', /* at the task's root: the components are the whole path */
+	PATH_LOST = 'l', /* at a mount that is not below that root: deleted, detached, or another's */
+	PATH_DEEP = 'd', /* more than PATH_DEPTH components */
 };
 
 /*

@@ -42,29 +42,29 @@ static __always_inline long raw_name(char *to, __u32 size, const char *fmt, __u6
 }
 
 /*
- * Kernel functions, each under a number that no helper has: the engine puts in the call, or nothing where the kernel has
- * no such function (KERNEL_FUNCTIONS in check.rs; libbpf would look for each among all of the kernel's types).
+ * Kernel functions, each under a number that no helper has: the engine puts in the call, or nothing where the kernel
+ * has no such function (KERNEL_FUNCTIONS in check.rs; libbpf would look for each among all of the kernel's types).
  *
- * Tracepoint programs can be preempted since 7.0, those at functions on all kernels that preempt, and what is put together in
- * memory of the CPU would then be mixed up. (Switching preemption on again is where they are preempted instead; until
- * they go on the kernel skips the same tracepoint program for everybody else on that CPU. Those are the `missed` events
- * of the closing line; nothing that a program can do prevents them.)
+ * Tracepoint programs can be preempted since 7.0, those at functions on all kernels that preempt, and what is put
+ * together in memory of the CPU would then be mixed up. (Switching preemption on again is where they are preempted
+ * instead; until they go on the kernel skips the same tracepoint program for everybody else on that CPU. Those are the
+ * `missed` events of the closing line; nothing that a program can do prevents them.)
  */
-static __always_inline void raw_preempt_disable(void)	/* 6.10, fc7566ad0a82 */
+static __always_inline void raw_preempt_disable(void) /* 6.10, fc7566ad0a82 */
 {
-	APART ((void (*)(void))0x7cbf0000)();
+	APART((void (*)(void))0x7cbf0000)();
 }
 
 static __always_inline void raw_preempt_enable(void)
 {
-	APART ((void (*)(void))0x7cbf0001)();
+	APART((void (*)(void))0x7cbf0001)();
 }
 
 /*
- * For uprobe programs, before anything else. Since 6.13 (e00931c02568) all runs of a program on a CPU share one stack if
- * they need 64 bytes of it, because no program runs twice there; but uprobe programs do, when they are preempted. They
- * then go on with another task's data: its proof of ownership, or its pointers, which crashes the machine (tests/src/
- * preempted.rs). No program that has a tail call gets such a stack, not even one that is never reached.
+ * For uprobe programs, before anything else. Since 6.13 (e00931c02568) all runs of a program on a CPU share one stack
+ * if they need 64 bytes of it, because no program runs twice there; but uprobe programs do, when they are preempted.
+ * They then go on with another task's data: its proof of ownership, or its pointers, which crashes the machine
+ * (tests/src/ preempted.rs). No program that has a tail call gets such a stack, not even one that is never reached.
  */
 static __always_inline void raw_own_stack(void *ctx, void *map, bool never)
 {

@@ -4,8 +4,8 @@
  *
  * The wait begins at sched_wakeup, when the task stands in a run queue, as with bcc. sched_waking comes earlier by the
  * interrupt that a wake-up on another CPU costs, but it can come while the task is still on its way to sleep: then
- * that switch would be taken for the end, or the start, of a wait. sched_wakeup and the switches of a task come in order,
- * so whoever waits has exactly one start. It is removed when the task gets a CPU, so tasks that exit leave none
+ * that switch would be taken for the end, or the start, of a wait. sched_wakeup and the switches of a task come in
+ * order, so whoever waits has exactly one start. It is removed when the task gets a CPU, so tasks that exit leave none
  * behind; one whose owner changed while it waited is overwritten when it next waits.
  */
 #ifndef CBPF_RUNQ_BPF_H
@@ -19,7 +19,7 @@ static __always_inline void begin(owner_t o, struct task_struct *task)
 	__u64 now = bpf_ktime_get_ns();
 	__u32 tid = task->pid;
 
-	if (owned(o) && tid)	/* a CPU's idle task waits for nothing */
+	if (owned(o) && tid) /* a CPU's idle task waits for nothing */
 		map_put(o, &start, &tid, &now);
 }
 

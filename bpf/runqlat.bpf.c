@@ -21,8 +21,9 @@ static __always_inline __u32 pidns_of(struct task_struct *task)
 
 	if (!pid)
 		return 0;
-	bpf_probe_read_kernel(&upid, sizeof(upid), (void *)__builtin_preserve_access_index(&pid->numbers[0]) +
-			      pid->level * bpf_core_type_size(struct upid));
+	bpf_probe_read_kernel(&upid, sizeof(upid),
+			      (void *)__builtin_preserve_access_index(&pid->numbers[0]) +
+				      pid->level * bpf_core_type_size(struct upid));
 	return BPF_CORE_READ(upid.ns, ns.inum);
 }
 

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * runqlen: how many tasks wait for the CPU that an owned one has, sampled by the clock. An idle CPU runs nobody's task,
- * so it is sampled in scope `host` only. A task waits in the queue of its own cgroup (where the CPU controller is on), and
- * only that is looked at: in it stand those that compete with it directly, a group below it counting as one.
+ * so it is sampled in scope `host` only. A task waits in the queue of its own cgroup (where the CPU controller is on),
+ * and only that is looked at: in it stand those that compete with it directly, a group below it counting as one.
  */
 #include "hist.bpf.h"
 
 const volatile bool by_cpu;
 const volatile bool whole_cpu;
 
-MAP(lengths, HASH, 1024, __u32, struct cbpf_hist);	/* by CPU */
+MAP(lengths, HASH, 1024, __u32, struct cbpf_hist); /* by CPU */
 
-/* What these were called before. Some stable kernels have the later name of the one and the earlier one of the other. */
+/* What these were called before. Some stable kernels have the later name of the one, the earlier of the other. */
 struct cfs_rq___before {
-	unsigned int nr_running;	/* 6.14, 736c55a02c47: nr_queued */
-	unsigned int h_nr_running;	/* 6.14, 7b8a702d943c, and 6.12.37: h_nr_queued */
-	unsigned int h_nr_delayed;	/* 6.13, 76f2f783294d, to 6.14: h_nr_queued - h_nr_runnable */
+	unsigned int nr_running;   /* 6.14, 736c55a02c47: nr_queued */
+	unsigned int h_nr_running; /* 6.14, 7b8a702d943c, and 6.12.37: h_nr_queued */
+	unsigned int h_nr_delayed; /* 6.13, 76f2f783294d, to 6.14: h_nr_queued - h_nr_runnable */
 } RELOCATE;
 
 /*
@@ -54,10 +54,10 @@ TRACE_SAMPLE("", sample)
 
 	if (whole_cpu) {
 		length = BPF_CORE_READ(queue, rq, nr_running);
-		in_it = BPF_CORE_READ(task, pid);	/* an idle task is in no queue */
+		in_it = BPF_CORE_READ(task, pid); /* an idle task is in no queue */
 	} else {
 		length = queue_length(queue);
-		in_it = BPF_CORE_READ(task, se.on_rq);	/* nor is one of the real-time classes in this one */
+		in_it = BPF_CORE_READ(task, se.on_rq); /* nor is one of the real-time classes in this one */
 	}
 	if (in_it && length)
 		length--;

@@ -22,10 +22,10 @@ struct sock_owner {
 MAP(socks, HASH, 10240, __u64, struct sock_owner);
 
 /* The subject of `o` owns `sk` from now on; false, and an event lost, when there are too many. */
-#define own_sock(o, sk)									\
-	({										\
-		struct sock_owner ___owner = {};					\
-		record(o, &socks, sk, &___owner);					\
+#define own_sock(o, sk) \
+	({ \
+		struct sock_owner ___owner = {}; \
+		record(o, &socks, sk, &___owner); \
 	})
 
 /* The subject is the owner of a socket. The body returns KEEP unless it is done with the socket. */
@@ -40,7 +40,8 @@ static __always_inline bool is_mapped(const __be32 *addr)
 /* Where a socket that an argument of the program names is, and where it is connected to. */
 static __always_inline void sock_ends(const struct sock *sk, struct cbpf_ends *ends)
 {
-	ends->lport = bpf_ntohs(BPF_CORE_READ((struct inet_sock *)sk, inet_sport)); /* skc_num is gone after a failure */
+	/* skc_num is gone after a failure */
+	ends->lport = bpf_ntohs(BPF_CORE_READ((struct inet_sock *)sk, inet_sport));
 	ends->dport = bpf_ntohs(sk->__sk_common.skc_dport);
 	ends->version = 4;
 	if (sk->__sk_common.skc_family == AF_INET6) {

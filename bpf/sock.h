@@ -9,15 +9,15 @@ struct cbpf_ends {
 	__u8 daddr[16];
 	__u16 lport;
 	__u16 dport;
-	__u32 version;		/* 4 or 6; an IPv4 address written as IPv6 counts as IPv4 */
+	__u32 version; /* 4 or 6; an IPv4 address written as IPv6 counts as IPv4 */
 };
 
 /* Where a socket is bound, in network order as well. */
 struct cbpf_local {
 	__u8 addr[16];
-	__u32 proto;		/* IPPROTO_* */
+	__u32 proto; /* IPPROTO_* */
 	__u16 port;
-	__u16 version;		/* of the socket: 4 or 6 */
+	__u16 version; /* of the socket: 4 or 6 */
 };
 
 #endif

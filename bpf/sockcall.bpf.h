@@ -17,7 +17,7 @@
 #define S_IFMT 0170000
 #define S_IFSOCK 0140000
 
-#define SOCKETCALL 102		/* all calls for sockets in one, for 32-bit programs */
+#define SOCKETCALL 102 /* all calls for sockets in one, for 32-bit programs */
 
 /* A call by its number, by that of 32-bit programs, and by what those tell socketcall(2). */
 struct sockcall {

@@ -7,8 +7,8 @@
 struct solisten_event {
 	struct cbpf_head head;
 	struct cbpf_local local;
-	__s32 ret;		/* 0, or minus an errno */
-	__s32 backlog;		/* as it was asked for; the kernel may cut it to net.core.somaxconn */
+	__s32 ret;     /* 0, or minus an errno */
+	__s32 backlog; /* as it was asked for; the kernel may cut it to net.core.somaxconn */
 };
 
 #endif

@@ -19,18 +19,18 @@ enum call { NO_STAT, BY_NAME, BY_FD, FSTATAT, STATX };
 static __always_inline enum call which(long nr, bool compat)
 {
 	switch (nr) {
-	case 4:			/* stat, lstat, statfs */
+	case 4: /* stat, lstat, statfs */
 	case 6:
 	case 137:
 		return compat ? NO_STAT : BY_NAME;
-	case 5:			/* fstat, fstatfs */
+	case 5: /* fstat, fstatfs */
 	case 138:
 		return compat ? NO_STAT : BY_FD;
 	case 262:
 		return compat ? NO_STAT : FSTATAT;
 	case 332:
 		return compat ? NO_STAT : STATX;
-	case 18:		/* oldstat, oldlstat, statfs, stat, lstat, stat64, lstat64, statfs64 */
+	case 18: /* oldstat, oldlstat, statfs, stat, lstat, stat64, lstat64, statfs64 */
 	case 84:
 	case 99:
 	case 106:
@@ -39,7 +39,7 @@ static __always_inline enum call which(long nr, bool compat)
 	case 196:
 	case 268:
 		return compat ? BY_NAME : NO_STAT;
-	case 28:		/* oldfstat, fstatfs, fstat, fstat64, fstatfs64 */
+	case 28: /* oldfstat, fstatfs, fstat, fstat64, fstatfs64 */
 	case 100:
 	case 108:
 	case 197:

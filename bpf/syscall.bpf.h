@@ -6,7 +6,7 @@
 #ifndef CBPF_SYSCALL_BPF_H
 #define CBPF_SYSCALL_BPF_H
 
-#define TS_COMPAT 2		/* thread_info.status: this call came through the 32-bit entry */
+#define TS_COMPAT 2 /* thread_info.status: this call came through the 32-bit entry */
 #define X32_SYSCALL_BIT 0x40000000
 
 /* A 32-bit program counts its calls differently: without this test its write() would pass for an open(). */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * syscount: system calls that return, counted at their end by the registers that the kernel saved. So a call that
- * blocks counts when it is over, and exit(2) never does. Calls that seccomp refuses are counted, with the errno it gave.
- * What io_uring does for a task is no system call. The kernel itself makes every successful execveat an execve.
+ * blocks counts when it is over, and exit(2) never does. Calls that seccomp refuses are counted, with the errno it
+ * gave. What io_uring does for a task is no system call. The kernel itself makes every successful execveat an execve.
  */
 #include "syscount.h"
 #include "syscall.bpf.h"
@@ -38,7 +38,7 @@ static __always_inline bool never_returns(struct syscount_call *call)
 
 static __always_inline bool forks(struct syscount_call *call)
 {
-	if (call->nr == 435)	/* clone3 */
+	if (call->nr == 435) /* clone3 */
 		return true;
 	if (call->compat)
 		return call->nr == 2 || call->nr == 120 || call->nr == 190;
@@ -60,7 +60,7 @@ TRACE_CURRENT("when=latency", "tp_btf/sys_enter", call_begins, struct pt_regs *r
 	struct started at = { .ts = bpf_ktime_get_ns(), .call = this_call(regs) };
 	__u32 tid = bpf_get_current_pid_tgid();
 
-	if (!never_returns(&at.call))	/* or it would stay in the map for ever */
+	if (!never_returns(&at.call)) /* or it would stay in the map for ever */
 		map_put(o, &start, &tid, &at);
 	return 0;
 }
@@ -68,7 +68,7 @@ TRACE_CURRENT("when=latency", "tp_btf/sys_enter", call_begins, struct pt_regs *r
 TRACE_CURRENT_IF("", "tp_btf/sys_exit", call_ends, latency || wanted(ret), struct pt_regs *regs, long ret)
 {
 	struct syscount_call call = this_call(regs);
-	bool nameless = call.nr == -1;	/* behind a signal handler: the registers are those of what it interrupted */
+	bool nameless = call.nr == -1; /* behind a signal handler: the registers are those of what it interrupted */
 	__u32 tid = bpf_get_current_pid_tgid();
 	struct syscount_key key = {};
 	struct started *at;
@@ -76,7 +76,7 @@ TRACE_CURRENT_IF("", "tp_btf/sys_exit", call_ends, latency || wanted(ret), struc
 
 	if (latency) {
 		at = map_get(o, &start, &tid);
-		if (at) {	/* else it began before the trace, or seccomp refused it: counted, but not timed */
+		if (at) { /* else it began before the trace, or seccomp refused it: counted, but not timed */
 			took = bpf_ktime_get_ns() - at->ts;
 			call = at->call;
 			map_del(o, &start, &tid);
@@ -88,7 +88,7 @@ TRACE_CURRENT_IF("", "tp_btf/sys_exit", call_ends, latency || wanted(ret), struc
 	if (nameless) {
 		if (failed_only || only_errno)
 			return 0;
-		call.nr = call.compat ? 173 : 15;	/* rt_sigreturn */
+		call.nr = call.compat ? 173 : 15; /* rt_sigreturn */
 	}
 	if (by_process)
 		key.pid = o.who.pid;

@@ -5,7 +5,7 @@
 /* A system call as its caller names it: 32-bit programs have other numbers, x32 ones a bit of their own. */
 struct syscount_call {
 	__s32 nr;
-	__u32 compat;		/* 1: through the 32-bit entry */
+	__u32 compat; /* 1: through the 32-bit entry */
 };
 
 /* What is not counted by is 0. */

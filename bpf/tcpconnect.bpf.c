@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * tcpconnect: active TCP connects, whatever becomes of them. A socket enters the state SYN_SENT in its owner's connect(),
- * but then it has no local port yet. So it is noted there, and shown when it leaves that state, or when it has to send
- * its SYN again, which is a second later: nearly all are shown as soon as the other side answers.
+ * tcpconnect: active TCP connects, whatever becomes of them. A socket enters the state SYN_SENT in its owner's
+ * connect(), but then it has no local port yet. So it is noted there, and shown when it leaves that state, or when it
+ * has to send its SYN again, which is a second later: nearly all are shown as soon as the other side answers.
  */
 #include "tcpconnect.h"
 #include "hist.bpf.h"
@@ -36,7 +36,7 @@ static __always_inline void connects(owner_t o, const struct sock *sk)
 	}
 	if (!by_lport)
 		e.ends.lport = 0;
-	tally_add(o, &flows, &e.ends, 1);	/* adding nothing would become an operation that 5.10 does not have */
+	tally_add(o, &flows, &e.ends, 1); /* adding nothing would become an operation that 5.10 does not have */
 }
 
 TRACE_SOCK("", "tp_btf/inet_sock_set_state", connect_ends, sk, const struct sock *sk, int old, int new)

@@ -6,9 +6,9 @@
 
 struct tcpconnlat_event {
 	struct cbpf_head head;
-	__u64 ns;		/* from connect() to the answer, or to the end of waiting for one */
+	__u64 ns; /* from connect() to the answer, or to the end of waiting for one */
 	struct cbpf_ends ends;
-	__u32 err;		/* 0 connected, else an errno; ECANCELED: the program closed the socket */
+	__u32 err; /* 0 connected, else an errno; ECANCELED: the program closed the socket */
 	__u32 pad;
 };
 

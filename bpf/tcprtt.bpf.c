@@ -10,7 +10,7 @@
 
 const volatile __u32 only_lport;
 const volatile __u32 only_rport;
-const volatile __u32 only_laddr_version;	/* 4, 6, or 0: any address */
+const volatile __u32 only_laddr_version; /* 4, 6, or 0: any address */
 const volatile __u32 only_raddr_version;
 const volatile __u8 only_laddr[16];
 const volatile __u8 only_raddr[16];
@@ -45,7 +45,7 @@ TRACE_SOCK("", "tp_btf/tcp_probe", segment, sk, struct sock *sk)
 	struct cbpf_ends ends = {};
 
 	sock_ends(sk, &ends);
-	if (!us || !wanted(&ends))	/* 0: nothing has been measured yet */
+	if (!us || !wanted(&ends)) /* 0: nothing has been measured yet */
 		return KEEP;
 	if (by_laddr || by_raddr) {
 		key.version = ends.version;

@@ -27,7 +27,8 @@ TRACE_CURRENT_IF("", "tp_btf/inet_sock_set_state", own_connecting,
 }
 
 TRACE_CURRENT_IF("", "tp_btf/sys_exit", own_accepted,
-		 (ret >= 0 && (may_be(regs, accept_call) || may_be(regs, accept4_call))), struct pt_regs *regs, long ret)
+		 (ret >= 0 && (may_be(regs, accept_call) || may_be(regs, accept4_call))), struct pt_regs *regs,
+		 long ret)
 {
 	unsigned long args[2];
 

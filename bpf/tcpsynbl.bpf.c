@@ -18,14 +18,14 @@ static const struct sockcall listen_call = { .nr = 50, .compat_nr = 363, .call =
  */
 struct listener {
 	struct cbpf_subject who;
-	__u64 net;		/* address of the network namespace, never read through */
-	__u64 cgroup;		/* as the socket has it: an address, before 5.16 with flags */
+	__u64 net;    /* address of the network namespace, never read through */
+	__u64 cgroup; /* as the socket has it: an address, before 5.16 with flags */
 	__u32 uid;
 	__u32 port;
 };
 
 MAP(listeners, HASH, 10240, __u64, struct listener);
-MAP(hists, HASH, 4096, __u32, struct cbpf_hist);	/* by the queue's bound */
+MAP(hists, HASH, 4096, __u32, struct cbpf_hist); /* by the queue's bound */
 
 static __always_inline void describe_listener(const struct sock *sk, struct listener *l)
 {

@@ -21,8 +21,9 @@ DESCRIBE_CALLER(describe_caller, viewer, struct viewer_info, info)
 	struct upid upid = {};
 
 	info->level = BPF_CORE_READ(pid, level);
-	bpf_probe_read_kernel(&upid, sizeof(upid), (void *)__builtin_preserve_access_index(&pid->numbers[0]) +
-						   info->level * bpf_core_type_size(struct upid));
+	bpf_probe_read_kernel(&upid, sizeof(upid),
+			      (void *)__builtin_preserve_access_index(&pid->numbers[0]) +
+				      info->level * bpf_core_type_size(struct upid));
 	info->pidns = BPF_CORE_READ(upid.ns, ns.inum);
 	info->uid = BPF_CORE_READ(task, real_cred, uid.val);
 	info->tgid = BPF_CORE_READ(task, tgid);

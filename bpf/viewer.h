@@ -25,13 +25,13 @@ struct kernel_names {
 
 /* What a process cannot learn about itself from /proc inside its namespaces. */
 struct viewer_info {
-	__u64 cgroup;		/* id of its cgroup namespace's root */
-	__u32 level;		/* depth of its pid namespace */
-	__u32 pidns;		/* inode number of that namespace */
-	__u32 uid;		/* real uid as the kernel sees it */
-	__u32 tgid;		/* in the initial pid namespace */
-	__u32 own_cgroupns;	/* 1: its cgroup namespace is not the initial one */
-	__u32 extents;		/* how many ranges the uid map has; more than VIEWER_EXTENTS are not told */
+	__u64 cgroup;       /* id of its cgroup namespace's root */
+	__u32 level;        /* depth of its pid namespace */
+	__u32 pidns;        /* inode number of that namespace */
+	__u32 uid;          /* real uid as the kernel sees it */
+	__u32 tgid;         /* in the initial pid namespace */
+	__u32 own_cgroupns; /* 1: its cgroup namespace is not the initial one */
+	__u32 extents;      /* how many ranges the uid map has; more than VIEWER_EXTENTS are not told */
 	struct viewer_extent map[VIEWER_EXTENTS];
 };
 

@@ -34,7 +34,7 @@ EOF
 	failed=$((failed + fails))
 }
 
-step "format" cargo fmt --all --check
+step "format" make -s format-check
 step "build, as users do" cargo build --release
 step "static build" make -s static
 step "lints" cargo clippy -q --workspace --all-targets -- -D warnings
