@@ -102,11 +102,12 @@ fn activated() -> Result<Option<OwnedFd>> {
         return Ok(None);
     }
     ensure!(number("LISTEN_FDS") == Some(1), "systemd passed more or fewer sockets than one");
-    // SAFETY: the protocol says that descriptor 3 is passed to this process.
-    let socket = unsafe { OwnedFd::from_raw_fd(3) };
-    let kind = getsockopt(&socket, sockopt::SockType).context("systemd passed no socket")?;
+    // SAFETY: looked at for one call only, and one that fails where there is no such descriptor.
+    let kind =
+        getsockopt(&unsafe { BorrowedFd::borrow_raw(3) }, sockopt::SockType).context("systemd passed no socket")?;
     ensure!(kind == SockType::SeqPacket, "the socket must be a ListenSequentialPacket= one");
-    Ok(Some(socket))
+    // SAFETY: it is there, and the protocol says that it is passed to this process, which has not used it before.
+    Ok(Some(unsafe { OwnedFd::from_raw_fd(3) }))
 }
 
 fn listen_at(path: &Path) -> Result<OwnedFd> {
