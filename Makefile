@@ -105,7 +105,9 @@ vmlinux:
 install:
 	install -D -m 0755 target/release/cbpf $(DESTDIR)$(PREFIX)/bin/cbpf
 	install -D -m 0755 target/release/cbpfd $(DESTDIR)$(PREFIX)/sbin/cbpfd
-	for n in 1 7 8; do install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/man$$n man/*.$$n; done
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/man1 man/*.1
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/man7 man/*.7
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/man8 man/*.8
 	install -D -m 0644 completions/cbpf.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/cbpf
 	install -D -m 0644 completions/_cbpf $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_cbpf
 	install -D -m 0644 completions/cbpf.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/cbpf.fish

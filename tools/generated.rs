@@ -4,7 +4,7 @@
 //! What an option table does not say of a page stands in `man/text/`: `NAME.md` for a tool, `NAME.SECTION.md` for any other
 //! page. Paragraphs, `## HEADING`, `* TERM: text`, lines indented by four blanks as they stand, and `bold`; no more.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -235,17 +235,16 @@ fn texts() -> BTreeMap<String, String> {
 
 /// What a tool's text has to say, and does not.
 fn missing(tool: &Entry, text: Option<&String>) -> Vec<String> {
-    let wanted: BTreeSet<&str> = (tool.columns)().iter().map(field).collect();
+    let wanted: Vec<&str> = (tool.columns)().iter().map(field).collect();
     let list = |fields: &[&str]| fields.join(", ");
     let Some(text) = text else {
-        let all: Vec<&str> = wanted.iter().copied().collect();
         return vec![format!(
             "write it, as the other texts there are written: what it shows; {}; ## EXAMPLES with what it really printed; \
              ## OVERHEAD: what makes its programs run, and how often; ## LIMITS: what it will not show",
-            if all.is_empty() {
+            if wanted.is_empty() {
                 "## OUTPUT".into()
             } else {
-                format!("## FIELDS with `* NAME: text` for {}", list(&all))
+                format!("## FIELDS with `* NAME: text` for {}", list(&wanted))
             }
         )];
     };
@@ -257,9 +256,9 @@ fn missing(tool: &Entry, text: Option<&String>) -> Vec<String> {
     let fields = text.take("FIELDS").unwrap_or_default();
     let items: Vec<(String, String)> =
         blocks(&fields).filter(|block| block.starts_with("* ")).flat_map(items).collect();
-    let said: BTreeSet<&str> = items.iter().map(|(name, _)| &**name).collect();
-    let new: Vec<&str> = wanted.difference(&said).copied().collect();
-    let gone: Vec<&str> = said.difference(&wanted).copied().collect();
+    let said: Vec<&str> = items.iter().map(|(name, _)| &**name).collect();
+    let new: Vec<&str> = wanted.iter().copied().filter(|name| !said.contains(name)).collect();
+    let gone: Vec<&str> = said.iter().copied().filter(|name| !wanted.contains(name)).collect();
     if !new.is_empty() {
         says.push(format!("## FIELDS lacks `* NAME: text` for {}", list(&new)));
     }
