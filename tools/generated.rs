@@ -193,8 +193,8 @@ fn of_tool(tool: &Entry, mut text: Text) -> Vec<u8> {
     if let Some(text) = text.take("FIELDS") {
         fields(&mut after, &text, &(tool.columns)());
     }
-    if let Some(text) = text.take("OUTPUT") {
-        section(&mut after, "OUTPUT", &text);
+    if let Some(text) = text.take("REPORT") {
+        section(&mut after, "REPORT", &text);
     }
     after.control("SH", ["EXAMPLES"]);
     for (example, what) in tool.examples {
@@ -242,7 +242,7 @@ fn missing(tool: &Entry, text: Option<&String>) -> Vec<String> {
             "write it, as the other texts there are written: what it shows; {}; ## EXAMPLES with what it really printed; \
              ## OVERHEAD: what makes its programs run, and how often; ## LIMITS: what it will not show",
             if wanted.is_empty() {
-                "## OUTPUT".into()
+                "## REPORT: what its histograms or stacks mean".into()
             } else {
                 format!("## FIELDS with `* NAME: text` for {}", list(&wanted))
             }
@@ -265,8 +265,8 @@ fn missing(tool: &Entry, text: Option<&String>) -> Vec<String> {
     if !gone.is_empty() {
         says.push(format!("## FIELDS has {}, which no column of it has as header or JSON key", list(&gone)));
     }
-    if wanted.is_empty() && text.take("OUTPUT").is_none() {
-        says.push("it has no columns: ## OUTPUT says what its histograms or stacks mean".into());
+    if wanted.is_empty() && text.take("REPORT").is_none() {
+        says.push("it has no columns: ## REPORT says what its histograms or stacks mean".into());
     }
     for heading in ["OVERHEAD", "LIMITS"] {
         if text.take(heading).is_none() {
