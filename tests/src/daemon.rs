@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use cbpf_common::fds;
-use cbpf_common::protocol::{Ask, Build, LONGEST, Message as _, Nothing, Start, Started, ToClient, ToDaemon};
+use cbpf_common::protocol::{Ask, Build, Event, LONGEST, Message as _, Nothing, Start, Started, ToClient, ToDaemon};
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{Signal, kill};
@@ -592,7 +592,7 @@ fn opensnoop() -> Start {
         entries: vec![],
         depths: vec![],
         functions: vec![],
-        sample: None,
+        samples: vec![],
         events: true,
         buffer: 65_536,
     }
@@ -696,8 +696,16 @@ const CLIENTS: &[Client] = &[
             },
         )?;
         try_with("frames", Start { depths: vec![("stacks".into(), u32::MAX)], ..opensnoop() })?;
-        try_with("samples a second", Start { sample: Some((1, 0, 1_000_000)), ..opensnoop() })?;
-        try_with("kind of sample", Start { sample: Some((5, 0x1234, 1)), ..opensnoop() })?;
+        let sample = |kind, config, period, rate| Start {
+            samples: vec![("sample".into(), Event { kind, config, period, rate })],
+            ..opensnoop()
+        };
+        try_with("samples a second", sample(1, 0, false, 1_000_000))?;
+        try_with("kind of sample", sample(5, 0x1234, false, 1))?;
+        // Misses may be counted, cycles and nanoseconds may not.
+        try_with("events at least", sample(0, 3, true, 100))?;
+        try_with("kind of sample", sample(0, 0, true, 1 << 40))?;
+        try_with("kind of sample", sample(1, 0, true, 1 << 40))?;
         try_with("one descriptor for each", Start { functions: vec![vec![1]], ..opensnoop() })
     }),
     ("descriptors of the wrong kind", false, |path| {
