@@ -108,7 +108,7 @@ install: install-cbpf install-cbpfd
 
 install-cbpf:
 	install -D -m 0755 target/release/cbpf $(DESTDIR)$(PREFIX)/bin/cbpf
-	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/man1 man/*.1
+	for n in 1 7; do install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/man$$n man/*.$$n; done
 	install -D -m 0644 completions/cbpf.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/cbpf
 	install -D -m 0644 completions/_cbpf $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_cbpf
 	install -D -m 0644 completions/cbpf.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/cbpf.fish
@@ -116,6 +116,7 @@ install-cbpf:
 # The service and the hook name the daemon by its path. An administrator's policy is left as it is.
 install-cbpfd:
 	install -D -m 0755 target/release/cbpfd $(DESTDIR)$(PREFIX)/sbin/cbpfd
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/man8 man/*.8
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system packaging/systemd/*
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/containers/oci/hooks.d packaging/oci-hooks/*
 	sed -i 's|/usr/sbin/cbpfd|$(PREFIX)/sbin/cbpfd|' $(DESTDIR)$(PREFIX)/lib/systemd/system/cbpfd.service \

@@ -59,8 +59,22 @@ impl tool::Tool for Tool {
     }
 }
 
+/// Of -O, in JSON; the text is a line.
+const OCCUPANCY: &[Column] = &[
+    Column::right("CPU", "cpu", 3),
+    Column::right("SAMPLES", "samples", 0),
+    Column::right("QUEUED", "queued", 0),
+    Column::right("RUNQOCC", "runqocc", 0),
+];
+
 impl tool::Report for Tool {
     type State = Deltas<cbpf_hist>;
+
+    const OWN_HEADER: bool = true;
+
+    fn table(&self) -> Vec<Column> {
+        OCCUPANCY.to_vec()
+    }
 
     fn interval(&self) -> (Option<Duration>, Option<u64>) {
         (self.interval.interval, self.interval.count)
@@ -92,17 +106,11 @@ impl Tool {
     }
 
     fn occupancy(&self, cpu: u32, hist: &cbpf_hist, out: &mut Out) -> std::io::Result<()> {
-        const COLUMNS: &[Column] = &[
-            Column::right("CPU", "cpu", 3),
-            Column::right("SAMPLES", "samples", 0),
-            Column::right("QUEUED", "queued", 0),
-            Column::right("RUNQOCC", "runqocc", 0),
-        ];
         let samples = hist.count();
         let queued = samples - hist.slots[0];
         let percent = 100.0 * queued as f64 / samples.max(1) as f64;
         if out.format() == Format::Json {
-            return out.row("occupancy", None, COLUMNS, |row| {
+            return out.row("occupancy", None, OCCUPANCY, |row| {
                 row.opt_u64(self.cpus.then_some(cpu)).u64(samples).u64(queued).float(percent, 2);
             });
         }
