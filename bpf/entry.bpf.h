@@ -25,7 +25,7 @@
  *	TRACE_INTERRUPTED(opts, section, name, args...)
  *		the task that an interrupt or a sample interrupted
  *	TRACE_SAMPLE(opts, name)
- *		the same at a perf event
+ *		the same at a perf event, which the plan gives for the program's name
  *	TRACE_CALL / TRACE_RETURN(opts, section, name, args...)
  *		the current task, at a user function
  *	TRACE_OPEN_FILES(opts, name)

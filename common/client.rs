@@ -197,7 +197,7 @@ impl Client {
             entries: plan.entries.iter().map(|(map, entries)| (owned(map), *entries)).collect(),
             depths: plan.depths.iter().map(|(map, frames)| (owned(map), *frames)).collect(),
             functions: plan.functions.iter().map(|f| f.offsets.clone()).collect(),
-            sample: plan.sample.map(|s| (s.kind.0, s.kind.1, s.hertz)),
+            samples: plan.samples.iter().map(|(program, sample)| (owned(program), (*sample).into())).collect(),
             events: plan.events,
             buffer,
         };

@@ -58,7 +58,7 @@ impl tool::Tool for Tool {
         }
         let bytes: Vec<u8> = khz.iter().flat_map(|khz| khz.to_ne_bytes()).collect();
         plan.knob("first_khz", bytes);
-        plan.sample(Sample::cpu_clock(self.frequency));
+        plan.sample("sample", Sample::cpu_clock(self.frequency));
         Ok(())
     }
 }

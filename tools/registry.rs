@@ -25,6 +25,7 @@ macro_rules! tools {
             fsslower: stream,
             gethostlatency: stream,
             hardirqs: report,
+            llcstat: report,
             mountsnoop: stream,
             offcputime: report,
             oomkill: stream,

@@ -51,7 +51,7 @@ impl tool::Tool for Tool {
             let why = "-H: the whole queue of a CPU tells of everybody's tasks; root of the host sees it with --scope host";
             return Err(Usage(why.into()).into());
         }
-        plan.sample(Sample::cpu_clock(self.frequency))
+        plan.sample("sample", Sample::cpu_clock(self.frequency))
             .knob("by_cpu", self.cpus)
             .knob("whole_cpu", self.host)
             .entries("lengths", if self.cpus { engine::possible_cpus()? } else { 1 });

@@ -30,6 +30,7 @@ cases! {
     fsslower,
     gethostlatency,
     hardirqs,
+    llcstat,
     mountsnoop,
     offcputime,
     oomkill,

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use cbpf_common::fds;
-use cbpf_common::protocol::{Ask, Build, LONGEST, Message as _, Nothing, Start, Started, ToClient, ToDaemon};
+use cbpf_common::protocol::{Ask, Build, Event, LONGEST, Message as _, Nothing, Start, Started, ToClient, ToDaemon};
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{Signal, kill};
@@ -24,7 +24,7 @@ use nix::sys::socket::{
     sockopt::{ReceiveTimeout, SendTimeout},
 };
 use nix::sys::time::{TimeVal, TimeValLike as _};
-use nix::sys::wait::waitpid;
+use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, Uid, fork, setresuid};
 
 use crate::loss::closing_line;
@@ -592,7 +592,7 @@ fn opensnoop() -> Start {
         entries: vec![],
         depths: vec![],
         functions: vec![],
-        sample: None,
+        samples: vec![],
         events: true,
         buffer: 65_536,
     }
@@ -696,8 +696,16 @@ const CLIENTS: &[Client] = &[
             },
         )?;
         try_with("frames", Start { depths: vec![("stacks".into(), u32::MAX)], ..opensnoop() })?;
-        try_with("samples a second", Start { sample: Some((1, 0, 1_000_000)), ..opensnoop() })?;
-        try_with("kind of sample", Start { sample: Some((5, 0x1234, 1)), ..opensnoop() })?;
+        let sample = |kind, config, period, rate| Start {
+            samples: vec![("sample".into(), Event { kind, config, period, rate })],
+            ..opensnoop()
+        };
+        try_with("samples a second", sample(1, 0, false, 1_000_000))?;
+        try_with("kind of sample", sample(5, 0x1234, false, 1))?;
+        // Misses may be counted, cycles and nanoseconds may not.
+        try_with("events at least", sample(0, 3, true, 100))?;
+        try_with("kind of sample", sample(0, 0, true, 1 << 40))?;
+        try_with("kind of sample", sample(1, 0, true, 1 << 40))?;
         try_with("one descriptor for each", Start { functions: vec![vec![1]], ..opensnoop() })
     }),
     ("descriptors of the wrong kind", false, |path| {
@@ -859,6 +867,73 @@ const CLIENTS: &[Client] = &[
         setresuid(uid, uid, uid)?;
         line.say(&ToDaemon::Ask(line.ask()), &[])?;
         line.is_refused("uid")
+    }),
+    ("has the number of one that has gone", true, |path| {
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
+        // The first connects, hands its connection on, and ends.
+        // SAFETY: this process has one thread.
+        let first = match unsafe { fork() }? {
+            ForkResult::Child => {
+                let done = Line::open(path)
+                    .and_then(|line| Ok(fds::send(&theirs, &line.nonce, &[line.socket.as_fd()]).map(drop)?));
+                // SAFETY: ends the child without running the parent's exit handlers.
+                unsafe { libc::_exit(done.is_err().into()) }
+            }
+            ForkResult::Parent { child } => child,
+        };
+        waitpid(first, None)?;
+        let mut nonce = [0; 16];
+        let mut came = fds::receive(&ours, &mut nonce, MsgFlags::empty())?;
+        let line = Line { socket: came.fds.pop().context("no socket")?, nonce };
+        for _ in 0..100 {
+            // The next process gets the first one's number, unless somebody else is faster.
+            fs::write("/proc/sys/kernel/ns_last_pid", (first.as_raw() - 1).to_string())?;
+            // SAFETY: as above.
+            let second = match unsafe { fork() }? {
+                ForkResult::Child => {
+                    let same = Pid::this() == first;
+                    let refused =
+                        || line.say(&ToDaemon::Ask(line.ask()), &[]).and_then(|()| line.is_refused("has ended"));
+                    let done = !same || refused().inspect_err(|e| eprintln!("{e:#}")).is_ok();
+                    // SAFETY: as above.
+                    unsafe { libc::_exit((!done).into()) }
+                }
+                ForkResult::Parent { child } => child,
+            };
+            let status = waitpid(second, None)?;
+            if second == first {
+                ensure!(status == WaitStatus::Exited(second, 0), "it was taken for the first one: {status:?}");
+                return Ok(());
+            }
+        }
+        bail!("the number {first} was not to be had a second time")
+    }),
+    ("moves to another cgroup", true, |path| {
+        let mounts = fs::read_to_string("/proc/self/mounts")?;
+        let root = mounts.lines().find_map(|l| match l.split(' ').collect::<Vec<_>>()[..] {
+            [_, at, "cgroup2", ..] => Some(PathBuf::from(at)),
+            _ => None,
+        });
+        let root = root.context("no cgroup v2")?;
+        let home = fs::read_to_string("/proc/self/cgroup")?;
+        let home = root.join(home.lines().find_map(|l| l.strip_prefix("0::/")).context("no cgroup")?);
+        let group = root.join(format!("cbpf-moved-{}", std::process::id()));
+        fs::create_dir(&group)?;
+        // Root of the host may ask for its own cgroup, and then has it no longer.
+        let tried = || {
+            fs::write(group.join("cgroup.procs"), "0")?;
+            let line = Line::open(path)?;
+            line.say(&ToDaemon::Ask(Ask { scope: Some(1), ..line.ask() }), &[])?;
+            let answer = line.hear()?.0;
+            ensure!(matches!(answer, Some(ToClient::Granted(_))), "no grant for its own cgroup: {answer:?}");
+            fs::write(home.join("cgroup.procs"), "0")?;
+            line.is_refused("another cgroup")?;
+            line.is_over()
+        };
+        let refused = tried();
+        fs::write(home.join("cgroup.procs"), "0")?;
+        fs::remove_dir(&group)?;
+        refused
     }),
     ("is a set-uid program", true, |path| {
         setresuid(Uid::from_raw(UID), Uid::from_raw(0), Uid::from_raw(0))?;
