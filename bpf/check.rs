@@ -41,6 +41,8 @@ pub struct Program {
     pub sets: Vec<u32>,
     /// The knob without which it is not loaded.
     pub when: Option<String>,
+    /// The knob with which it is not loaded.
+    pub unless: Option<String>,
 }
 
 /// Kernel functions that programs call, by the number that stands in an object in place of their address
@@ -97,11 +99,13 @@ fn parse(name: &str, section: &str, tag: &str) -> Option<Program> {
         "viewer" => Subject::Viewer,
         _ => return None,
     };
-    let mut program = Program { name: name.into(), section: section.into(), subject, sets: Vec::new(), when: None };
+    let (name, section) = (name.into(), section.into());
+    let mut program = Program { name, section, subject, sets: Vec::new(), when: None, unless: None };
     for word in words {
         match word.split_once('=')? {
             ("set", list) => program.sets = list.split(',').map(|n| n.parse().ok()).collect::<Option<_>>()?,
             ("when", knob) => program.when = Some(knob.into()),
+            ("unless", knob) => program.unless = Some(knob.into()),
             _ => return None,
         }
     }

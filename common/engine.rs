@@ -167,6 +167,14 @@ impl Plan {
         self
     }
 
+    /// Samples the tasks that have a CPU so many times in each second of CPU time (`bpf/sample.bpf.h`), with `idle`
+    /// idle CPUs too.
+    pub fn sample_cpu_time(&mut self, hertz: u64, idle: bool) -> &mut Self {
+        self.sample("sample", Sample::cpu_clock(hertz))
+            .knob("sample_ns", 1_000_000_000 / hertz.max(1))
+            .knob("with_idle", idle)
+    }
+
     /// The tool sends events; without this the ring is not made.
     pub fn events(&mut self) -> &mut Self {
         self.events = true;
@@ -394,6 +402,7 @@ fn wanted<'p>(plan: &Plan, programs: &'p [Program], set: u32, host: bool, family
     let wanted = |p: &&Program| {
         (p.sets.is_empty() || p.sets.contains(&set))
             && p.when.as_deref().is_none_or(|knob| plan.is_set(knob))
+            && !p.unless.as_deref().is_some_and(|knob| plan.is_set(knob))
             && match p.subject {
                 Subject::Family => family,
                 Subject::Host => host,
@@ -463,7 +472,11 @@ fn load_programs<'p>(
     let wanted = wanted(plan, programs, set, host, owner.family != 0);
     ensure!(
         wanted.iter().any(|p| p.subject != Subject::Family),
-        "it has a meaning for the whole machine only (--scope host)"
+        if host {
+            "it sees tasks alone, and no idle CPU"
+        } else {
+            "it has a meaning for the whole machine only (--scope host)"
+        }
     );
 
     write_data(plan, owner, &mut object)?;
