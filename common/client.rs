@@ -197,6 +197,8 @@ impl Client {
             entries: plan.entries.iter().map(|(map, entries)| (owned(map), *entries)).collect(),
             depths: plan.depths.iter().map(|(map, frames)| (owned(map), *frames)).collect(),
             functions: plan.functions.iter().map(|f| f.offsets.clone()).collect(),
+            kernel_functions: plan.kernel_functions.iter().map(owned).collect(),
+            sets: plan.only_sets.clone(),
             sample: plan.sample.map(|s| (s.kind.0, s.kind.1, s.hertz)),
             events: plan.events,
             buffer,

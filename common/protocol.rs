@@ -12,7 +12,7 @@ use anyhow::{Result, bail, ensure};
 use cbpf_bpf::events::LAYOUT;
 
 /// Of the messages below. To be raised when one of them changes.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 /// The first field of each side's first message.
 const MAGIC: u32 = u32::from_le_bytes(*b"cbpf");
 /// Length of the longest message, bytes.
@@ -258,6 +258,10 @@ record! {
         depths: Vec<(String, u32)>,
         /// Offsets of functions, for each file.
         functions: Vec<Vec<u64>>,
+        /// Functions of the kernel.
+        kernel_functions: Vec<String>,
+        /// The sets to try; none: all.
+        sets: Vec<u32>,
         /// Perf type, its config, samples a second.
         sample: Option<(u32, u64, u64)>,
         /// Does the tool send events?
@@ -429,6 +433,8 @@ mod tests {
                 entries: vec![("hists".into(), 1)],
                 depths: vec![("stacks".into(), 127)],
                 functions: vec![vec![1, 2], vec![]],
+                kernel_functions: vec!["vfs_read".into()],
+                sets: vec![1, 2],
                 sample: Some((1, 0, 49)),
                 events: true,
                 buffer: 4096,

@@ -451,6 +451,10 @@ fn plan(start: &Start, fds: Vec<OwnedFd>) -> Result<Plan> {
         elf::check(&file, offsets)?;
         plan.at(UserFunctions { file, offsets: offsets.clone() });
     }
+    for function in &start.kernel_functions {
+        plan.at_kernel(function.clone())?;
+    }
+    plan.sets(&start.sets);
     if let Some((kind, config, hertz)) = start.sample {
         // PERF_TYPE_HARDWARE and PERF_TYPE_SOFTWARE, of which neither has an address or a register in its config.
         ensure!(kind <= 1 && config < 16, "a kind of sample that is not allowed");

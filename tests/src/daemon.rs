@@ -495,6 +495,8 @@ fn opensnoop() -> Start {
         entries: vec![],
         depths: vec![],
         functions: vec![],
+        kernel_functions: vec![],
+        sets: vec![],
         sample: None,
         events: true,
         buffer: 65_536,
@@ -588,6 +590,11 @@ const CLIENTS: &[Client] = &[
         try_with("frames", Start { depths: vec![("stacks".into(), u32::MAX)], ..opensnoop() })?;
         try_with("samples a second", Start { sample: Some((1, 0, 1_000_000)), ..opensnoop() })?;
         try_with("kind of sample", Start { sample: Some((5, 0x1234, 1)), ..opensnoop() })?;
+        let at = |function: &str, n: usize| vec![function.to_owned(); n];
+        for bad in ["", "vfs_read+4", "p:x vfs_read", "a/b", "*", &"a".repeat(128)] {
+            try_with("not the name of a function", Start { kernel_functions: at(bad, 1), ..opensnoop() })?;
+        }
+        try_with("at most", Start { kernel_functions: at("vfs_read", 99), ..opensnoop() })?;
         try_with("one descriptor for each", Start { functions: vec![vec![1]], ..opensnoop() })
     }),
     ("descriptors of the wrong kind", false, |path| {
