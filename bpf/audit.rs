@@ -164,8 +164,10 @@ fn place(program: &Program) -> Result<()> {
         program.subject != Subject::Current || !CURRENT_IS_NOBODY.iter().any(|hook| section.starts_with(hook)),
         "program {name}: at {section} the current task is whoever happened to run; name the event's own subject"
     );
+    // At any function the entry has to see for itself who calls it.
+    let named = at.is_empty() && program.subject == Subject::Caller;
     ensure!(
-        !AT_FUNCTIONS.contains(&kind) || IN_OWN_CONTEXT.contains(&at),
+        !AT_FUNCTIONS.contains(&kind) || named || IN_OWN_CONTEXT.contains(&at),
         "program {name}: {at}() is not known to be called by the current task for itself"
     );
     Ok(())

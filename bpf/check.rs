@@ -12,6 +12,8 @@ use libbpf_rs::{AsRawLibbpf as _, OpenObject, ReferencesType as _, Result};
 pub enum Subject {
     /// The current task, in process context.
     Current,
+    /// The current task at a function that the user names, if it is the task itself that calls it.
+    Caller,
     /// A task that an argument names.
     Task,
     /// The tasks that a context switch takes off and puts on.
@@ -43,12 +45,19 @@ pub struct Program {
     pub when: Option<String>,
     /// The knob with which it is not loaded.
     pub unless: Option<String>,
+    /// Which of the functions it is put at that the user names.
+    pub nth: usize,
 }
 
 /// Kernel functions that programs call, by the number that stands in an object in place of their address
 /// (`bpf/raw.bpf.h`).
 pub const KERNEL_FUNCTIONS: [(i32, &str); 2] =
     [(0x7cbf_0000, "bpf_preempt_disable"), (0x7cbf_0001, "bpf_preempt_enable")];
+
+/// Variables of the kernel's that each CPU has its own of, by the number that stands in an object in place of their
+/// address (`bpf/compat.bpf.h`).
+pub const KERNEL_VARIABLES: [(u64, &str); 2] =
+    [(0x7cbf_0000_0000_0000, "__preempt_count"), (0x7cbf_0001_0000_0000, "pcpu_hot")];
 
 fn fault<T>(text: String) -> Result<T> {
     Err(libbpf_rs::Error::from(std::io::Error::new(std::io::ErrorKind::InvalidData, text)))
@@ -90,6 +99,7 @@ fn parse(name: &str, section: &str, tag: &str) -> Option<Program> {
     let mut words = tag.split_whitespace();
     let subject = match words.next()? {
         "current" => Subject::Current,
+        "caller" => Subject::Caller,
         "task" => Subject::Task,
         "switch" => Subject::Switch,
         "keyed" => Subject::Keyed,
@@ -100,12 +110,13 @@ fn parse(name: &str, section: &str, tag: &str) -> Option<Program> {
         _ => return None,
     };
     let (name, section) = (name.into(), section.into());
-    let mut program = Program { name, section, subject, sets: Vec::new(), when: None, unless: None };
+    let mut program = Program { name, section, subject, sets: Vec::new(), when: None, unless: None, nth: 0 };
     for word in words {
         match word.split_once('=')? {
             ("set", list) => program.sets = list.split(',').map(|n| n.parse().ok()).collect::<Option<_>>()?,
             ("when", knob) => program.when = Some(knob.into()),
             ("unless", knob) => program.unless = Some(knob.into()),
+            ("nth", n) => program.nth = n.parse().ok()?,
             _ => return None,
         }
     }

@@ -79,6 +79,68 @@ typedef struct {
 		(void *)___arg; \
 	})
 
+/*
+ * A variable of which each CPU has its own, under a number that no address has: the engine puts in what stands for it,
+ * or NULL where the kernel has no such variable (KERNEL_VARIABLES in check.rs).
+ */
+#define KERNEL_VARIABLE(number) \
+	({ \
+		void *___variable; \
+		asm volatile("%0 = " #number " ll" : "=r"(___variable)); \
+		___variable; \
+	})
+
+/*
+ * What the CPU is doing besides running a task. The count was a variable of its own, part of another in 6.2 to 6.14
+ * (64701838bf05, 46e8fff6d45f), and is one again; of whom BTF tells neither (Debian's 5.10) it has to be guessed.
+ */
+struct pcpu_hot {
+	int preempt_count;
+} RELOCATE;
+#define PREEMPT_COUNT KERNEL_VARIABLE(0x7cbf000000000000)
+#define PCPU_HOT KERNEL_VARIABLE(0x7cbf000100000000)
+
+/* With PREEMPT_RT (53f9a77e5e0b in the real-time branch, 6.12 upstream) softirqs are counted by task. */
+struct task_struct___rt {
+	int softirq_disable_cnt;
+} RELOCATE;
+
+#define INTERRUPTED 0xff0100 /* NMI, hardirq, and serving a softirq: include/linux/preempt.h */
+#define THREAD_SIZE 16384
+
+/*
+ * Does the current task itself do what is being done at `frame`, an address on the kernel's stack in use? Without the
+ * count: in a system call of its own. What interrupts the kernel has another stack; what interrupts user space has the
+ * task's, as page faults do, and leaves no number of a system call behind.
+ */
+static __always_inline bool on_own_behalf(__u64 frame)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct task_struct___rt *rt = (void *)task;
+	void *alone = PREEMPT_COUNT, *hot = PCPU_HOT;
+	struct pt_regs *regs;
+	__u64 stack;
+	int count;
+
+	if (alone) {
+		count = *(const int *)bpf_this_cpu_ptr(alone);
+	} else if (hot) {
+		count = ((struct pcpu_hot *)bpf_this_cpu_ptr(hot))->preempt_count;
+	} else {
+		stack = (__u64)BPF_CORE_READ(task, stack);
+		regs = (void *)stack + THREAD_SIZE - bpf_core_type_size(struct pt_regs);
+		return frame - stack < THREAD_SIZE && (long)BPF_CORE_READ(regs, orig_ax) >= 0;
+	}
+	if (bpf_core_field_exists(rt->softirq_disable_cnt))
+		count |= BPF_CORE_READ(rt, softirq_disable_cnt) & INTERRUPTED;
+	return !(count & INTERRUPTED);
+}
+
+/* 6.14, 4346ba160409: kprobe.multi is made of function graphs. */
+struct fprobe_hlist {
+} RELOCATE;
+#define HAVE_FPROBE_GRAPHS bpf_core_type_exists(struct fprobe_hlist)
+
 /* A kernfs id was a union before 5.5; the floor is 5.10, so it is a plain u64 everywhere. */
 
 #endif

@@ -38,13 +38,15 @@
  *		the current task, where a function of the kernel begins
  *	TRACE_FUNCTION_END(opts, (sets), function, name, ret)
  *		the same where it returns `ret`
+ *	TRACE_NAMED / TRACE_NAMED_END(opts, (sets), name)
+ *		the current task, where a function of the kernel that the user names begins or ends
  *	TRACE_HOST(opts, section, name, args...)
  *		no subject: loaded in scope `host` only
  *
  * `opts` is a string of words for the engine: "set=N[,M]" puts the program into alternative sets (a program without
- * is in every set), "when=KNOB" loads it only if that knob is not zero, "unless=KNOB" only if it is. Together with the
- * kind of subject it becomes a BTF tag of the program; an object that has a program without one is neither built nor
- * loaded.
+ * is in every set), "when=KNOB" loads it only if that knob is not zero, "unless=KNOB" only if it is, "nth=N" puts it at
+ * that one of several functions that the user names. Together with the kind of subject it becomes a BTF tag of the
+ * program; an object that has a program without one is neither built nor loaded.
  *
  * Everything is inlined. On kernels 6.9 to 7.0 a faulting load in a subprogram of a token-loaded program
  * crashes the machine (jit_subprogs() did not copy aux->token), so there are no subprograms and no callbacks.
@@ -429,6 +431,67 @@ static __always_inline long function_result(void *ctx)
 	FUNCTION_PROGRAM(opts " " SET_3 sets, "kretprobe/" function, name##_k, name##_body, struct pt_regs, \
 			 (o, ctx, (void *)PT_REGS_RC(ctx))) \
 	static __always_inline int name##_body(owner_t o, void *ctx, ret)
+
+/*
+ * The same at a function of which nothing is known, the plan's "nth". It may also be called by interrupts, which are
+ * nobody's: only what the task does itself is its own. `frame` is the place of the call on the stack, the same at its
+ * beginning and its end, and lower for the calls that it makes; no other call of the task has it at the same time.
+ * `trampoline` says what `context` is: an array of the arguments and then the result, or registers.
+ */
+static __always_inline __u64 frame_of(void *ctx)
+{
+	__u64 frame = (__u64)ctx;
+
+	/* A number for the verifier, and no pointer any more. */
+	asm volatile("%0 = -%0" : "+r"(frame));
+	asm volatile("%0 = -%0" : "+r"(frame));
+	return frame;
+}
+
+#define NAMED_PROGRAM(opts, sec, name, type, body, trampoline, frame) \
+	PROGRAM(section, "caller", opts, sec, name, type, function) \
+	{ \
+		struct cbpf_owned o = {}; \
+\
+		if (own_current(&o)) { \
+			__u64 ___frame = frame; \
+\
+			if (on_own_behalf(___frame)) \
+				body(o, ctx, trampoline, ___frame); \
+		} \
+	} \
+	_Pragma("GCC diagnostic pop")
+
+#define NAMED_BODY(name) name##_body(owner_t o, void *context, const bool trampoline, __u64 frame)
+
+#define TRACE_NAMED(opts, sets, name) \
+	static __always_inline int NAMED_BODY(name); \
+	NAMED_PROGRAM(opts " " SET_1 sets, "fentry", name##_f, unsigned long long, name##_body, true, frame_of(ctx)) \
+	NAMED_PROGRAM(opts " " SET_2 sets, "kprobe.multi", name##_m, struct pt_regs, name##_body, false, \
+		      PT_REGS_SP(ctx)) \
+	NAMED_PROGRAM(opts " " SET_3 sets, "kprobe", name##_k, struct pt_regs, name##_body, false, PT_REGS_SP(ctx)) \
+	static __always_inline int NAMED_BODY(name)
+
+/* The address of the return, with which the frame begins, has been taken off. */
+#define RETURNED_FRAME(ctx) (PT_REGS_SP(ctx) - 8)
+
+/*
+ * Is it one call that began at a frame and that ends at one? From 6.14 on, and until that was mended, kretprobe.multi
+ * said where it had put the registers itself, a bit further down.
+ */
+static __always_inline bool same_call(__u64 began, __u64 ends)
+{
+	return began == ends || (HAVE_FPROBE_GRAPHS && began - ends <= 256);
+}
+
+#define TRACE_NAMED_END(opts, sets, name) \
+	static __always_inline int NAMED_BODY(name); \
+	NAMED_PROGRAM(opts " " SET_1 sets, "fexit", name##_f, unsigned long long, name##_body, true, frame_of(ctx)) \
+	NAMED_PROGRAM(opts " " SET_2 sets, "kretprobe.multi", name##_m, struct pt_regs, name##_body, false, \
+		      RETURNED_FRAME(ctx)) \
+	NAMED_PROGRAM(opts " " SET_3 sets, "kretprobe", name##_k, struct pt_regs, name##_body, false, \
+		      RETURNED_FRAME(ctx)) \
+	static __always_inline int NAMED_BODY(name)
 
 /* No owner exists. The proof is good for everything, and the engine loads it in scope `host` only. */
 #define TRACE_HOST(opts, sec, name, args...) \

@@ -6,7 +6,7 @@ use std::ops::Deref;
 use miniz_oxide::inflate::decompress_slice_iter_to_slice;
 
 mod check;
-pub use check::{KERNEL_FUNCTIONS, Knob, Program, Subject, knobs, programs};
+pub use check::{KERNEL_FUNCTIONS, KERNEL_VARIABLES, Knob, Program, Subject, knobs, programs};
 
 /// A compiled BPF object. There is one for each `bpf/NAME.bpf.c`.
 #[derive(Debug)]

@@ -198,6 +198,8 @@ impl Client {
             depths: plan.depths.iter().map(|(map, frames)| (owned(map), *frames)).collect(),
             functions: plan.functions.iter().map(|f| f.offsets.clone()).collect(),
             samples: plan.samples.iter().map(|(program, sample)| (owned(program), (*sample).into())).collect(),
+            kernel_functions: plan.kernel_functions.iter().map(owned).collect(),
+            sets: plan.only_sets.clone(),
             events: plan.events,
             buffer,
         };

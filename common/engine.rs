@@ -13,14 +13,14 @@ use std::sync::Mutex;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use cbpf_bpf::events::{cbpf_counts, cbpf_owner, cbpf_scope, kernel_names, kernel_stack, viewer_info};
-use cbpf_bpf::{KERNEL_FUNCTIONS, Object, Program, Subject};
+use cbpf_bpf::{KERNEL_FUNCTIONS, KERNEL_VARIABLES, Object, Program, Subject};
 use libbpf_rs::{
     AsRawLibbpf as _, Link, MapCore as _, MapFlags, MapType, OpenObject, OpenProgramMut, PrintLevel, ProgramInput,
     UprobeMultiOpts, UprobeOpts,
 };
 use plain::Plain;
 
-use crate::kernel_types::{Functions, KernelTypes, functions_by_libbpf};
+use crate::kernel_types::{Ids, KernelTypes, ids_by_libbpf};
 use crate::token::{self, Masks, Token};
 
 /// What a tool asks of the engine: an object, how its knobs stand, and what to attach to. Typed and bounded, so
@@ -33,6 +33,8 @@ pub struct Plan {
     pub(crate) depths: Vec<(Name, u32)>,
     pub(crate) functions: Vec<UserFunctions>,
     pub(crate) samples: Vec<(Name, Sample)>,
+    pub(crate) kernel_functions: Vec<Name>,
+    pub(crate) only_sets: Vec<u32>,
     pub(crate) events: bool,
 }
 
@@ -127,6 +129,8 @@ impl Plan {
             depths: Vec::new(),
             functions: Vec::new(),
             samples: Vec::new(),
+            kernel_functions: Vec::new(),
+            only_sets: Vec::new(),
             events: false,
         })
     }
@@ -161,6 +165,25 @@ impl Plan {
         self
     }
 
+    /// Puts the programs that have no function of their own at this one of the kernel's, and those with `nth=N` at the
+    /// one that was given after N others.
+    ///
+    /// # Errors
+    /// It is no name, or one too many.
+    pub fn at_kernel(&mut self, function: impl Into<Name>) -> Result<&mut Self> {
+        let function = function.into();
+        ensure!(is_function(&function), "{function:?} is not the name of a function");
+        ensure!(self.kernel_functions.len() < MOST_KERNEL_FUNCTIONS, "at most {MOST_KERNEL_FUNCTIONS} functions");
+        self.kernel_functions.push(function);
+        Ok(self)
+    }
+
+    /// Tries these alternative sets of programs only.
+    pub fn sets(&mut self, sets: &[u32]) -> &mut Self {
+        self.only_sets = sets.to_vec();
+        self
+    }
+
     /// Runs the `perf_event` program of that name at this event, on every CPU.
     pub fn sample(&mut self, program: impl Into<Name>, sample: Sample) -> &mut Self {
         self.samples.push((program.into(), sample));
@@ -181,9 +204,39 @@ impl Plan {
         self
     }
 
+    /// The function of the kernel that a program is put at which has none of its own.
+    fn kernel_function(&self, program: &Program) -> Result<Option<&str>> {
+        if program.section.contains('/') || !AT_FUNCTIONS.contains(&&*program.section) {
+            return Ok(None);
+        }
+        Ok(Some(self.kernel_functions.get(program.nth).context("no function of the kernel was named")?))
+    }
+
+    /// A program's section with its function.
+    fn place(&self, program: &Program) -> String {
+        match self.kernel_function(program) {
+            Ok(Some(function)) => format!("{}/{function}", program.section),
+            _ => program.section.clone(),
+        }
+    }
+
     fn is_set(&self, knob: &str) -> bool {
         self.knobs.iter().any(|(name, value)| *name == knob && value.iter().any(|b| *b != 0))
     }
+}
+
+/// Programs at functions of the kernel, by their sections.
+const AT_FUNCTIONS: &[&str] = &["fentry", "fexit", "kprobe.multi", "kretprobe.multi", "kprobe", "kretprobe"];
+
+/// The most functions of the kernel that a plan may name.
+pub const MOST_KERNEL_FUNCTIONS: usize = 8;
+
+/// Can a function of the kernel have this name? Longer ones than the kernel's own limit for it are none.
+pub fn is_function(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
+        && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'.')
+        && name.len() < 128
 }
 
 /// Why a tool cannot run here: one reason for each set of programs, in the order tried.
@@ -267,14 +320,15 @@ pub fn load(plan: &Plan, owner: &cbpf_owner, options: Options<'_>) -> Result<Loa
     ensure!(owner.scope != cbpf_scope::CBPF_NOBODY.0, "the ownership record is empty");
     let tool = plan.object.name;
     let types = KernelTypes::of(plan.object.types).ok();
-    let functions = functions(types.as_ref())?;
+    let ids = ids(types.as_ref())?;
     let object = open(plan.object, options.token, types.as_ref())?;
     let programs = cbpf_bpf::programs(&object)?;
     let mut reasons = Vec::new();
     let mut opened = Some(object);
-    for set in sets(&programs) {
+    let chosen = |set: &u32| plan.only_sets.is_empty() || plan.only_sets.contains(set);
+    for set in sets(&programs).into_iter().filter(chosen) {
         let object = opened.take().map_or_else(|| open(plan.object, options.token, types.as_ref()), Ok)?;
-        match load_set(plan, owner, options, functions, &programs, set, object) {
+        match load_set(plan, owner, options, ids, &programs, set, object) {
             Ok(mut loaded) => {
                 loaded.passed_over = reasons;
                 return Ok(loaded);
@@ -378,10 +432,10 @@ pub fn lacks(tool: &str, allows: &Masks) -> Result<Masks> {
 /// Loads each set of the plan's programs that this kernel takes, and attaches none: what the verifier makes of them.
 pub fn verify(plan: &Plan, owner: &cbpf_owner, options: Options<'_>) -> Result<Vec<Loaded>> {
     let programs = cbpf_bpf::programs(&open(plan.object, options.token, None)?)?;
-    let functions = functions_by_libbpf()?;
+    let ids = ids_by_libbpf()?;
     let results = sets(&programs).into_iter().map(|set| {
         let object = open(plan.object, options.token, None)?;
-        load_programs(plan, owner, options, functions, &programs, set, object)
+        load_programs(plan, owner, options, ids, &programs, set, object)
     });
     let (loaded, refused): (Vec<_>, Vec<_>) = results.partition(Result::is_ok);
     if loaded.is_empty() {
@@ -426,10 +480,11 @@ pub struct Outlook {
 pub fn outlook(plan: &Plan, host: bool, buffer: u32) -> Result<Outlook> {
     let mut object = open(plan.object, None, None)?;
     let programs = cbpf_bpf::programs(&object)?;
-    let sections = |set| wanted(plan, &programs, set, host, false).iter().map(|p| p.section.clone()).collect();
+    let chosen = |set: &u32| plan.only_sets.is_empty() || plan.only_sets.contains(set);
+    let sections = |set| wanted(plan, &programs, set, host, false).iter().map(|p| plan.place(p)).collect();
     let options = Options { buffer, token: None, memory: u64::MAX };
     Ok(Outlook {
-        sets: sets(&programs).into_iter().map(|set| (set, sections(set))).collect(),
+        sets: sets(&programs).into_iter().filter(chosen).map(|set| (set, sections(set))).collect(),
         memory: size_maps(plan, &cbpf_owner::default(), options, &mut object)?,
     })
 }
@@ -438,24 +493,33 @@ fn load_set(
     plan: &Plan,
     owner: &cbpf_owner,
     options: Options<'_>,
-    functions: Functions,
+    ids: Ids,
     programs: &[Program],
     set: u32,
     object: OpenObject,
 ) -> Result<Loaded> {
-    let (mut loaded, wanted) = load_programs(plan, owner, options, functions, programs, set, object)?;
+    let (mut loaded, wanted) = load_programs(plan, owner, options, ids, programs, set, object)?;
     // The family's own programs last: a process is forgotten after the tool has seen it end. Before them what looks at
     // the past, so that nothing falls between that and the trace.
     let (family, mut own): (Vec<&Program>, Vec<&Program>) =
         wanted.into_iter().partition(|p| p.subject == Subject::Family);
-    own.sort_by_key(|p| p.section.starts_with("iter/"));
+    // And the ends of functions before their beginnings: no call is seen to begin whose end will not be seen.
+    own.sort_by_key(|p| (p.section.starts_with("iter/"), !is_end(&p.section)));
     for program in own.into_iter().chain(family) {
         loaded.attach(plan, program).map_err(|e| {
             let why = complaint().unwrap_or_else(|| format!("{e:#}"));
-            anyhow::anyhow!("cannot attach {}: {why}{}", program.section, attach_hint(program, &e))
+            anyhow::anyhow!("cannot attach {}: {why}{}", plan.place(program), attach_hint(program, &e))
         })?;
     }
     Ok(loaded)
+}
+
+/// Is a program in that section run where a function ends?
+fn is_end(section: &str) -> bool {
+    matches!(
+        section.split('/').next(),
+        Some("fexit" | "kretprobe" | "kretprobe.multi" | "uretprobe" | "uretprobe.multi")
+    )
 }
 
 /// Loads the programs of one set that the plan asks for.
@@ -463,7 +527,27 @@ fn load_programs<'p>(
     plan: &Plan,
     owner: &cbpf_owner,
     options: Options<'_>,
-    functions: Functions,
+    ids: Ids,
+    programs: &'p [Program],
+    set: u32,
+    object: OpenObject,
+) -> Result<(Loaded, Vec<&'p Program>)> {
+    let result = load_with(plan, owner, options, ids, programs, set, object);
+    match &result {
+        // Its types tell a variable that the kernel itself does not find: one without CONFIG_KALLSYMS_ALL.
+        Err(e) if e.to_string().contains("failed to find the address for kernel symbol") => {
+            let ids = Ids { variables: Default::default(), ..ids };
+            load_with(plan, owner, options, ids, programs, set, open(plan.object, options.token, None)?)
+        }
+        _ => result,
+    }
+}
+
+fn load_with<'p>(
+    plan: &Plan,
+    owner: &cbpf_owner,
+    options: Options<'_>,
+    ids: Ids,
     programs: &'p [Program],
     set: u32,
     mut object: OpenObject,
@@ -483,10 +567,19 @@ fn load_programs<'p>(
     size_maps(plan, owner, options, &mut object)?;
     for mut program in object.progs_mut() {
         let name = program.name().to_string_lossy().into_owned();
-        let wanted = wanted.iter().any(|p| p.name == name);
-        program.set_autoload(wanted);
-        if wanted {
-            link(&mut program, functions)?;
+        let wanted = wanted.iter().find(|p| p.name == name);
+        program.set_autoload(wanted.is_some());
+        if let Some(wanted) = wanted {
+            link(&mut program, ids)?;
+            if wanted.section == "fentry" || wanted.section == "fexit" {
+                let function = plan.kernel_function(wanted)?.unwrap_or_default();
+                program.set_attach_target(0, Some(function.into())).with_context(|| {
+                    format!(
+                        "{} has no place for {}: the kernel's types have no such function",
+                        function, wanted.section
+                    )
+                })?;
+            }
         }
     }
     if let Some(token) = options.token {
@@ -503,12 +596,14 @@ fn load_programs<'p>(
     Ok((Loaded { object, links: Vec::new(), events: plan.events, set, passed_over: Vec::new() }, wanted))
 }
 
-fn functions(types: Option<&KernelTypes>) -> Result<Functions> {
-    types.map_or_else(functions_by_libbpf, |types| Ok(types.functions))
+fn ids(types: Option<&KernelTypes>) -> Result<Ids> {
+    types.map_or_else(ids_by_libbpf, |types| Ok(types.ids))
 }
 
-/// Puts calls of kernel functions where a program has their numbers, and nothing where this kernel lacks them.
-fn link(program: &mut OpenProgramMut<'_>, functions: Functions) -> Result<()> {
+/// Puts calls of kernel functions, and variables, where a program has their numbers, and nothing where this kernel lacks
+/// them.
+fn link(program: &mut OpenProgramMut<'_>, ids: Ids) -> Result<()> {
+    const LOAD: u8 = (libbpf_sys::BPF_LD | libbpf_sys::BPF_IMM | libbpf_sys::BPF_DW) as u8;
     const CALL: u8 = (libbpf_sys::BPF_JMP | libbpf_sys::BPF_CALL) as u8;
     let raw = program.as_libbpf_object().as_ptr();
     let mut changed = false;
@@ -521,7 +616,7 @@ fn link(program: &mut OpenProgramMut<'_>, functions: Functions) -> Result<()> {
         let Some(nth) = KERNEL_FUNCTIONS.iter().position(|(number, _)| *number == insn.imm) else { continue };
         changed = true;
         *insn = libbpf_sys::bpf_insn::default();
-        match functions[nth] {
+        match ids.functions[nth] {
             Some(id) => {
                 insn.code = CALL;
                 insn.set_src_reg(libbpf_sys::BPF_PSEUDO_KFUNC_CALL as u8);
@@ -529,6 +624,21 @@ fn link(program: &mut OpenProgramMut<'_>, functions: Functions) -> Result<()> {
             }
             // A jump to the next instruction.
             None => insn.code = (libbpf_sys::BPF_JMP | libbpf_sys::BPF_JA) as u8,
+        }
+    }
+    // A constant of 64 bits takes two instructions.
+    for at in 1..insns.len() {
+        let [insn, high] = &mut insns[at - 1..=at] else { continue };
+        if insn.code != LOAD || insn.src_reg() != 0 {
+            continue;
+        }
+        let number = u64::from(insn.imm as u32) | u64::from(high.imm as u32) << 32;
+        let Some(nth) = KERNEL_VARIABLES.iter().position(|(of, _)| *of == number) else { continue };
+        changed = true;
+        (insn.imm, high.imm) = (0, 0);
+        if let Some(id) = ids.variables[nth] {
+            insn.set_src_reg(libbpf_sys::BPF_PSEUDO_BTF_ID as u8);
+            insn.imm = id as i32;
         }
     }
     if changed {
@@ -565,7 +675,7 @@ fn attach_hint(program: &Program, error: &anyhow::Error) -> &'static str {
 
 /// The same where loading failed: for EPERM the verifier has no words.
 fn load_hint(programs: &[&Program], complaint: &str) -> &'static str {
-    let trampoline = |p: &&Program| p.section.starts_with("fentry/") || p.section.starts_with("fexit/");
+    let trampoline = |p: &&Program| p.section.starts_with("fentry") || p.section.starts_with("fexit");
     if complaint.contains("-EPERM") && programs.iter().any(trampoline) {
         " (this kernel, or this grant, lets no programs be put at functions by fentry and fexit)"
     } else {
@@ -664,6 +774,14 @@ impl Loaded {
                     // From here on it is the link's, which closes it.
                     let _ = event.into_raw_fd();
                 }
+            }
+            kind @ ("kprobe.multi" | "kretprobe.multi") if program.section == kind => {
+                let function = plan.kernel_function(program)?.unwrap_or_default();
+                links.push(prog.attach_kprobe_multi(kind == "kretprobe.multi", vec![function])?);
+            }
+            kind @ ("kprobe" | "kretprobe") if program.section == kind => {
+                let function = plan.kernel_function(program)?.unwrap_or_default();
+                links.push(prog.attach_kprobe(kind == "kretprobe", function)?);
             }
             // It runs once, to its end.
             "iter" => {
@@ -918,7 +1036,7 @@ pub fn describe_caller(token: Option<&Token>) -> Result<viewer_info> {
         let keep = program.name() == "describe_caller";
         program.set_autoload(keep);
         if keep {
-            link(&mut program, functions(types.as_ref())?)?;
+            link(&mut program, ids(types.as_ref())?)?;
         }
     }
     if let Some(token) = token {
@@ -960,7 +1078,7 @@ impl KernelNames {
             let keep = program.name() == "name_addresses";
             program.set_autoload(keep);
             if keep {
-                link(&mut program, functions(types.as_ref())?)?;
+                link(&mut program, ids(types.as_ref())?)?;
             }
         }
         Ok(Self { object: object.load()? })

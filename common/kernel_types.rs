@@ -8,7 +8,7 @@
 //! The layout of BTF is in <https://docs.kernel.org/bpf/btf.html>.
 
 use std::collections::{HashMap, HashSet};
-use std::ffi::CString;
+use std::ffi::{CString, OsStr};
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::os::fd::{AsFd as _, AsRawFd as _};
@@ -17,7 +17,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, ensure};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
-use cbpf_bpf::KERNEL_FUNCTIONS;
+use cbpf_bpf::{KERNEL_FUNCTIONS, KERNEL_VARIABLES};
 use libbpf_rs::btf::{Btf, types};
 
 use crate::ring::Mapping;
@@ -55,11 +55,16 @@ pub(crate) struct KernelTypes {
     /// The extract, as a file in memory. None if one of the names may be that of a module's type: libbpf has to look
     /// for itself then.
     extract: Option<File>,
-    /// Ids of [`KERNEL_FUNCTIONS`], in their order, of those that the kernel has.
-    pub(crate) functions: Functions,
+    /// What programs name.
+    pub(crate) ids: Ids,
 }
 
-pub(crate) type Functions = [Option<u32>; KERNEL_FUNCTIONS.len()];
+/// Ids of [`KERNEL_FUNCTIONS`] and [`KERNEL_VARIABLES`], in their order, of those that the kernel has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Ids {
+    pub(crate) functions: [Option<u32>; KERNEL_FUNCTIONS.len()],
+    pub(crate) variables: [Option<u32>; KERNEL_VARIABLES.len()],
+}
 
 impl KernelTypes {
     /// The types of these names.
@@ -90,7 +95,7 @@ impl KernelTypes {
                 Ok(file)
             })
             .transpose()?;
-        Ok(Self { extract, functions: all.functions })
+        Ok(Self { extract, ids: all.ids })
     }
 
     /// Where libbpf finds them, as long as this lives.
@@ -99,10 +104,21 @@ impl KernelTypes {
     }
 }
 
-/// The functions as libbpf finds them, which takes it a while.
-pub(crate) fn functions_by_libbpf() -> Result<Functions> {
+/// What programs name as libbpf finds it, which takes it a while.
+pub(crate) fn ids_by_libbpf() -> Result<Ids> {
     let kernel = Btf::from_vmlinux()?;
-    Ok(KERNEL_FUNCTIONS.map(|(_, name)| Some(u32::from(kernel.type_by_name::<types::Func<'_>>(name)?.type_id()))))
+    // By name alone a type of another kind may be found.
+    let variable = |name: &str| {
+        kernel
+            .type_by_kind::<types::Var<'_>>()
+            .find(|var| var.name() == Some(OsStr::new(name)))
+            .map(|var| var.type_id())
+    };
+    Ok(Ids {
+        functions: KERNEL_FUNCTIONS
+            .map(|(_, name)| Some(u32::from(kernel.type_by_name::<types::Func<'_>>(name)?.type_id()))),
+        variables: KERNEL_VARIABLES.map(|(_, name)| variable(name).map(u32::from)),
+    })
 }
 
 /// An error if the types of a module that is loaded use one of the names.
@@ -167,7 +183,7 @@ struct Types<'a> {
     at: Vec<u32>,
     /// Ids of those that were asked for by name.
     found: Vec<u32>,
-    functions: Functions,
+    ids: Ids,
 }
 
 impl<'a> Types<'a> {
@@ -183,8 +199,8 @@ impl<'a> Types<'a> {
             let start = (header + word(btf, at)?) as usize;
             btf.get(start..start + word(btf, at + 4)? as usize)
         };
-        let (found, functions) = (Vec::new(), [None; KERNEL_FUNCTIONS.len()]);
-        let mut all = Self { types: section(8)?, strings: section(16)?, at: vec![0], found, functions };
+        let (found, ids) = (Vec::new(), Ids::default());
+        let mut all = Self { types: section(8)?, strings: section(16)?, at: vec![0], found, ids };
         let mut at = 0;
         while at < all.types.len() {
             let ty = Type::read(all.types, at)?;
@@ -194,7 +210,12 @@ impl<'a> Types<'a> {
             } else if ty.kind() == FUNC {
                 let name = all.string(ty.name);
                 if let Some(n) = KERNEL_FUNCTIONS.iter().position(|(_, of)| of.as_bytes() == name) {
-                    all.functions[n] = Some(all.at.len() as u32);
+                    all.ids.functions[n] = Some(all.at.len() as u32);
+                }
+            } else if ty.kind() == VAR {
+                let name = all.string(ty.name);
+                if let Some(n) = KERNEL_VARIABLES.iter().position(|(_, of)| of.as_bytes() == name) {
+                    all.ids.variables[n] = Some(all.at.len() as u32);
                 }
             }
             all.at.push(at as u32);
@@ -396,8 +417,8 @@ mod tests {
     }
 
     #[test]
-    fn functions_are_those_that_libbpf_finds() {
+    fn functions_and_variables_are_those_that_libbpf_finds() {
         let Ok(types) = KernelTypes::of(&["upid"]) else { return };
-        assert_eq!(types.functions, functions_by_libbpf().unwrap());
+        assert_eq!(types.ids, ids_by_libbpf().unwrap());
     }
 }

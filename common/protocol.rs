@@ -14,7 +14,7 @@ use cbpf_bpf::events::LAYOUT;
 use crate::engine::{Rate, Sample};
 
 /// Of the messages below. To be raised when one of them changes.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 /// The first field of each side's first message.
 const MAGIC: u32 = u32::from_le_bytes(*b"cbpf");
 /// Length of the longest message, bytes.
@@ -262,6 +262,10 @@ record! {
         functions: Vec<Vec<u64>>,
         /// Perf events, by the program that runs at each.
         samples: Vec<(String, Event)>,
+        /// Functions of the kernel.
+        kernel_functions: Vec<String>,
+        /// The sets to try; none: all.
+        sets: Vec<u32>,
         /// Does the tool send events?
         events: bool,
         /// Size of the ring, bytes.
@@ -463,6 +467,8 @@ mod tests {
                 depths: vec![("stacks".into(), 127)],
                 functions: vec![vec![1, 2], vec![]],
                 samples: vec![("sample".into(), Sample::cpu_clock(49).into())],
+                kernel_functions: vec!["vfs_read".into()],
+                sets: vec![1, 2],
                 events: true,
                 buffer: 4096,
             }),

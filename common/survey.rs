@@ -79,7 +79,7 @@ fn has_value(btf: &Btf<'_>, list: &str, value: &str) -> bool {
     list.is_some_and(|list| list.iter().any(|member| member.name == Some(OsStr::new(value))))
 }
 
-fn has_function(btf: &Btf<'_>, name: &str) -> bool {
+pub(crate) fn has_function(btf: &Btf<'_>, name: &str) -> bool {
     // By name the first type of any kind is found, and a struct may have a function's name.
     let named = |func: types::Func<'_>| func.name() == Some(OsStr::new(name));
     btf.type_by_name::<types::Func<'_>>(name).is_some() || btf.type_by_kind::<types::Func<'_>>().any(named)

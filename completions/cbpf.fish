@@ -43,6 +43,7 @@ complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "filelife" -d 'Trace files
 complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "filetop" -d 'Show the files that are read and written most, by thread'
 complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "fsdist" -d 'Show how long reads, writes, opens, syncs and looks at files take, as histograms'
 complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "fsslower" -d 'Trace reads, writes, opens and syncs of files that take long'
+complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "funclatency" -d 'Show how long calls of a function of the kernel or of a program take, as a histogram'
 complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "gethostlatency" -d 'Trace host name lookups by getaddrinfo and gethostbyname, and how long each took'
 complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "hardirqs" -d 'Sum up the time that handlers of device interrupts take'
 complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "llcstat" -d 'Show how often tasks refer to the last-level cache, and miss, on each CPU'
@@ -442,6 +443,30 @@ complete -c cbpf -n "__fish_cbpf_using_subcommand fsslower" -s q -l quiet -d 'Pr
 complete -c cbpf -n "__fish_cbpf_using_subcommand fsslower" -s v -l verbose -d 'Print what libbpf and the verifier say'
 complete -c cbpf -n "__fish_cbpf_using_subcommand fsslower" -s h -l help -d 'Print help'
 complete -c cbpf -n "__fish_cbpf_using_subcommand fsslower" -s V -l version -d 'Print version'
+complete -c cbpf -n "__fish_cbpf_using_subcommand funclatency" -s i -l interval -d 'Report every so many seconds instead of once at the end' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand funclatency" -l scope -d 'Whose events: `user` (your own), `container` (all of this container, for its root), `host` (for root of the host)' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand funclatency" -s p -l pid -d 'Only these processes (up to 32, comma separated)' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand funclatency" -s t -l tid -d 'Only these threads (up to 32, comma separated)' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand funclatency" -l uid -d 'Only this user, by number or name' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand funclatency" -s c -l cgroup -d 'Only this cgroup (a directory of cgroup v2) and what is below it' -r -F
+complete -c cbpf -n "__fish_cbpf_using_subcommand funclatency" -l grant -d 'How to get permission: `token` (delegated to this container), `daemon` (cbpfd), `strict` (own capabilities), or `auto` for the first of them' -r -f -a "auto\t''
+token\t''
+daemon\t''
+strict\t''"
+complete -c cbpf -n "__fish_cbpf_using_subcommand funclatency" -l token -d 'The bpffs to take a BPF token from [default: $CBPF_TOKEN_PATH, /sys/fs/bpf, then any with a delegation]' -r -F
+complete -c cbpf -n "__fish_cbpf_using_subcommand funclatency" -s d -l duration -d 'Stop after this many seconds' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand funclatency" -l buffer -d 'Size of the buffer between kernel and reader, with K, M or G' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand funclatency" -l on-loss -d 'What to do when events were lost: `warn`, or `fail` for exit status 5' -r -f -a "warn\t''
+fail\t''"
+complete -c cbpf -n "__fish_cbpf_using_subcommand funclatency" -s m -l milliseconds -d 'Milliseconds instead of nanoseconds'
+complete -c cbpf -n "__fish_cbpf_using_subcommand funclatency" -s u -l microseconds -d 'Microseconds instead of nanoseconds'
+complete -c cbpf -n "__fish_cbpf_using_subcommand funclatency" -s T -l timestamp -d 'Print the time above each report'
+complete -c cbpf -n "__fish_cbpf_using_subcommand funclatency" -s k -l kprobes -d 'Put kprobes at a function of the kernel even where trampolines can be'
+complete -c cbpf -n "__fish_cbpf_using_subcommand funclatency" -l json -d 'One JSON object a line'
+complete -c cbpf -n "__fish_cbpf_using_subcommand funclatency" -s q -l quiet -d 'Print neither the grant nor the closing counts'
+complete -c cbpf -n "__fish_cbpf_using_subcommand funclatency" -s v -l verbose -d 'Print what libbpf and the verifier say'
+complete -c cbpf -n "__fish_cbpf_using_subcommand funclatency" -s h -l help -d 'Print help'
+complete -c cbpf -n "__fish_cbpf_using_subcommand funclatency" -s V -l version -d 'Print version'
 complete -c cbpf -n "__fish_cbpf_using_subcommand gethostlatency" -s l -l libc -d 'The C library to watch, or a program that has it linked in [default: the one that the process given with -p uses, else this system\'s]' -r -F
 complete -c cbpf -n "__fish_cbpf_using_subcommand gethostlatency" -l scope -d 'Whose events: `user` (your own), `container` (all of this container, for its root), `host` (for root of the host)' -r
 complete -c cbpf -n "__fish_cbpf_using_subcommand gethostlatency" -s p -l pid -d 'Only these processes (up to 32, comma separated)' -r

@@ -456,6 +456,10 @@ fn plan(start: &Start, fds: Vec<OwnedFd>) -> Result<Plan> {
         elf::check(&file, offsets)?;
         plan.at(UserFunctions { file, offsets: offsets.clone() });
     }
+    for function in &start.kernel_functions {
+        plan.at_kernel(function.clone())?;
+    }
+    plan.sets(&start.sets);
     for (program, event) in &start.samples {
         let sample = Sample::from(event);
         // PERF_TYPE_HARDWARE and PERF_TYPE_SOFTWARE, of which neither has an address or a register in its config.

@@ -23,6 +23,7 @@ macro_rules! tools {
             filetop: report,
             fsdist: report,
             fsslower: stream,
+            funclatency: report,
             gethostlatency: stream,
             hardirqs: report,
             llcstat: report,

@@ -23,6 +23,9 @@ pub trait Tool: Args {
     /// Commands with what they are good for, for `--help`.
     const EXAMPLES: &'static [(&'static str, &'static str)];
 
+    /// Words that it does not go without, as an example: for who wants to know how it would run.
+    const WORDS: &'static [&'static str] = &[];
+
     /// What the options ask for that takes no tracing, such as a list; it is printed, and that was all.
     fn answer(&self) -> Option<String> {
         None
@@ -154,8 +157,8 @@ fn columns<T: Tool>(of: fn(&T) -> Vec<Column>) -> Vec<Column> {
 }
 
 fn plan<T: Tool>(events: fn(&T) -> bool, host: bool) -> Result<Plan> {
-    let args = [T::NAME, "--scope", "host"];
-    let matches = command::<T>().try_get_matches_from(&args[..if host { 3 } else { 1 }])?;
+    let scope: &[&str] = if host { &["--scope", "host"] } else { &[] };
+    let matches = command::<T>().try_get_matches_from([&[T::NAME], scope, T::WORDS].concat())?;
     let (tool, mut plan) = (T::from_arg_matches(&matches)?, Plan::new(T::NAME)?);
     if events(&tool) {
         plan.events();

@@ -75,6 +75,7 @@ const WAYS: &[(&str, At, &str, &str)] = &[
     ("the end of one", File, r#"TRACE_FUNCTION_END("", FUNCTION_SETS, "try_to_wake_up", raw, long ret) { return 0; }"#, "is not known to be called by the current task"),
     ("a function by another entry", File, r#"TRACE_CURRENT("", "fentry/tcp_v4_rcv", raw) { return 0; }"#, "is not known to be called by the current task"),
     ("functions by a pattern", File, r#"TRACE_CURRENT("", "kprobe.multi/tcp_*", raw) { return 0; }"#, "is not known to be called by the current task"),
+    ("a function that nothing is known of by another entry", File, r#"TRACE_CURRENT("", "kprobe", raw) { return 0; }"#, "is not known to be called by the current task"),
     ("a body of a function without its proof", File, r#"static __always_inline int mine(void *p) { return 0; } FUNCTION_PROGRAM("", "fentry/security_inode_unlink", raw, emit, unsigned long long, ((void *)ctx, 0, 0))"#, "to parameter of incompatible type"),
 
     // Letting something out without a proof.

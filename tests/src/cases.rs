@@ -4,7 +4,7 @@ use crate::case::Case;
 
 macro_rules! cases {
     ($($tool:ident,)*) => {
-        $(mod $tool;)*
+        $(pub mod $tool;)*
         /// All cases.
         pub const CASES: &[&Case] = &[$(&$tool::CASE),*];
     };
@@ -28,6 +28,7 @@ cases! {
     filetop,
     fsdist,
     fsslower,
+    funclatency,
     gethostlatency,
     hardirqs,
     llcstat,

@@ -593,6 +593,8 @@ fn opensnoop() -> Start {
         depths: vec![],
         functions: vec![],
         samples: vec![],
+        kernel_functions: vec![],
+        sets: vec![],
         events: true,
         buffer: 65_536,
     }
@@ -706,6 +708,11 @@ const CLIENTS: &[Client] = &[
         try_with("events at least", sample(0, 3, true, 100))?;
         try_with("kind of sample", sample(0, 0, true, 1 << 40))?;
         try_with("kind of sample", sample(1, 0, true, 1 << 40))?;
+        let at = |function: &str, n: usize| vec![function.to_owned(); n];
+        for bad in ["", "vfs_read+4", "p:x vfs_read", "a/b", "*", &"a".repeat(128)] {
+            try_with("not the name of a function", Start { kernel_functions: at(bad, 1), ..opensnoop() })?;
+        }
+        try_with("at most", Start { kernel_functions: at("vfs_read", 99), ..opensnoop() })?;
         try_with("one descriptor for each", Start { functions: vec![vec![1]], ..opensnoop() })
     }),
     ("descriptors of the wrong kind", false, |path| {

@@ -196,6 +196,13 @@ fn suite(kernel: &str, filter: &str) -> Result<()> {
         Some(why) => Ok(Some(why)),
         None => writeback::test().map(|()| None),
     });
+    counts.test(&format!("{kernel}: funclatency at functions of the kernel"), filter, || {
+        match (cases::funclatency::of_the_kernel()?, kernel) {
+            (Some(why), "here") => Ok(Some(why)),
+            (Some(why), _) => bail!("guests can trace them: {why}"),
+            (None, _) => Ok(None),
+        }
+    });
     let mut plain = |name: &str, test: &dyn Fn() -> Result<()>| {
         counts.test(&format!("{kernel}: {name}"), filter, || test().map(|()| None));
     };
