@@ -3,6 +3,7 @@
 
 pub mod client;
 pub mod delta;
+pub mod elf;
 pub mod engine;
 pub mod fds;
 pub mod grant;

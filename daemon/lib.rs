@@ -1,7 +1,6 @@
 //! `cbpfd`: what of cbpf has privileges.
 
 mod delegate;
-mod elf;
 mod kernel;
 mod peer;
 mod policy;

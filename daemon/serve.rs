@@ -12,6 +12,7 @@ use std::thread;
 use anyhow::{Context as _, Result, bail, ensure};
 use cbpf_bpf::events::cbpf_owner;
 use cbpf_common::client::SOCKET;
+use cbpf_common::elf;
 use cbpf_common::engine::{self, Loaded, Plan, Rate, Refused, Sample, UserFunctions};
 use cbpf_common::fds;
 use cbpf_common::owner::{self, Narrow, Scope};
@@ -28,7 +29,7 @@ use nix::sys::time::{TimeVal, TimeValLike as _};
 
 use crate::peer::{self, Identity, Peer};
 use crate::policy::{self, Policy, Rule};
-use crate::{Usage, elf, kernel, sandbox};
+use crate::{Usage, kernel, sandbox};
 
 /// Connections at a time: of all clients, and of one uid.
 const MOST_CONNECTIONS: u32 = 256;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use cbpf_bpf::events::cbpf_hist;
 use cbpf_common::delta::Deltas;
+use cbpf_common::elf;
 use cbpf_common::engine::Plan;
 use cbpf_common::functions;
 use cbpf_common::options::{Shared, seconds};
@@ -85,6 +86,10 @@ fn user_function(file: &str, function: &str, pids: &[u32], plan: &mut Plan) -> R
             continue;
         }
         if let Some(found) = functions::find(file, &[function])? {
+            ensure!(
+                !elf::chooses(&found.file, &found.offsets),
+                "the library has several of that name and chooses one for this CPU when a program starts; name that one, if it has a symbol"
+            );
             plan.at(found);
             seen.push(identity);
         }
@@ -163,6 +168,7 @@ mod tests {
         assert!(refusal(&["no_such_function"], &[]).contains("this kernel has no function no_such_function"));
         assert!(refusal(&["vfs_read+1"], &[]).contains("is not the name"));
         assert!(refusal(&["c:no_such_function"], &[]).contains("has no symbol"));
+        assert!(refusal(&["c:strlen"], &[]).contains("chooses one for this CPU"));
         assert!(refusal(&[":main"], &[]).contains("say with -p"));
         assert!(refusal(&["no-such-program:main"], &[]).contains("there is no library"));
         assert!(refusal(&["/etc/passwd:main"], &[]).contains("not an ELF file"));

@@ -33,7 +33,7 @@ pub fn regular(fd: OwnedFd) -> Result<File> {
 /// Refuses offsets at which no function of the file begins, by its symbols.
 pub fn check(file: &File, offsets: &[u64]) -> Result<()> {
     let mut left: HashSet<u64> = offsets.iter().copied().collect();
-    functions(file, |offset| {
+    functions(file, |offset, _| {
         left.remove(&offset);
     })
     .context("not an ELF file with functions")?;
@@ -41,7 +41,14 @@ pub fn check(file: &File, offsets: &[u64]) -> Result<()> {
     Ok(())
 }
 
-fn functions(file: &File, mut each: impl FnMut(u64)) -> io::Result<()> {
+/// Is what begins at one of the offsets no function, but what chooses one when a program starts?
+pub fn chooses(file: &File, offsets: &[u64]) -> bool {
+    let mut found = false;
+    let read = functions(file, |offset, kind| found |= kind == STT_GNU_IFUNC && offsets.contains(&offset));
+    read.is_ok() && found
+}
+
+fn functions(file: &File, mut each: impl FnMut(u64, u8)) -> io::Result<()> {
     let none = || io::Error::from(io::ErrorKind::InvalidData);
     let mut head = [0; 64];
     file.read_exact_at(&mut head, 0)?;
@@ -71,12 +78,13 @@ fn functions(file: &File, mut each: impl FnMut(u64)) -> io::Result<()> {
             let len = left.min(PIECE as u64) as usize / 24 * 24;
             file.read_exact_at(&mut piece[..len], at)?;
             for symbol in piece[..len].chunks_exact(24) {
-                if [STT_FUNC, STT_GNU_IFUNC].contains(&(symbol[4] & 0xf)) && u16_at(symbol, 6) != 0 {
+                let kind = symbol[4] & 0xf;
+                if [STT_FUNC, STT_GNU_IFUNC].contains(&kind) && u16_at(symbol, 6) != 0 {
                     let address = u64_at(symbol, 8);
                     let inside = |(offset, start, size): &(u64, u64, u64)| {
                         address.checked_sub(*start).filter(|a| a < size)?.checked_add(*offset)
                     };
-                    segments.iter().find_map(inside).into_iter().for_each(&mut each);
+                    segments.iter().find_map(inside).into_iter().for_each(|offset| each(offset, kind));
                 }
             }
             at = at.checked_add(len as u64).ok_or_else(none)?;
@@ -112,7 +120,7 @@ mod tests {
     fn own_functions() -> (File, Vec<u64>) {
         let file = File::open("/proc/self/exe").unwrap();
         let mut found = Vec::new();
-        functions(&file, |offset| found.push(offset)).unwrap();
+        functions(&file, |offset, _| found.push(offset)).unwrap();
         (file, found)
     }
 
