@@ -90,6 +90,27 @@ mod tests {
         assert_eq!(tools, objects);
     }
 
+    /// What libbpf-tools was in the spring of 2022 (its Makefile at the commit that added tcpsynbl), and the names by which
+    /// it knows some of that besides.
+    #[test]
+    fn the_survey_is_whole() {
+        let survey = "bashreadline bindsnoop biolatency biopattern biosnoop biostacks bitesize cachestat cpudist cpufreq drsnoop \
+            execsnoop exitsnoop filelife filetop fsdist fsslower funclatency gethostlatency hardirqs klockstat ksnoop llcstat \
+            mountsnoop numamove offcputime oomkill opensnoop readahead runqlat runqlen runqslower softirqs solisten statsnoop \
+            syscount tcpconnect tcpconnlat tcprtt tcpsynbl vfsstat";
+        let survey: Vec<&str> = survey.split_ascii_whitespace().collect();
+        assert_eq!(survey.len(), 41);
+        let tools: Vec<&str> = TOOLS.iter().map(|t| t.name).collect();
+        let missing: Vec<&&str> = survey.iter().filter(|name| !tools.contains(name)).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+        for fs in ["bcachefs", "btrfs", "ext4", "f2fs", "fuse", "nfs", "xfs", "zfs"] {
+            for tool in ["dist", "slower"] {
+                let alias = (format!("{fs}{tool}"), format!("fs{tool}"));
+                assert!(ALIASES.iter().any(|(name, of)| (*name, *of) == (&*alias.0, &*alias.1)), "{alias:?}");
+            }
+        }
+    }
+
     #[test]
     fn every_command_line_is_sound() {
         for tool in TOOLS {

@@ -482,7 +482,7 @@ fn refusing_profiles() -> Result<()> {
 fn alone() -> Result<()> {
     let path = static_cbpf()?;
     let size = fs::metadata(&path)?.len();
-    ensure!(size <= 6 << 20, "{} has {size} bytes", path.display());
+    ensure!(size <= 6_000_000, "{} has {size} bytes", path.display());
     let dir = PathBuf::from(format!("/var/tmp/cbpf-alone-{}", std::process::id()));
     fs::create_dir(&dir)?;
     let run = || {
