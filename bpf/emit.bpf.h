@@ -271,13 +271,13 @@ static __always_inline bool comm_has(owner_t o, const volatile char *part)
 	return false;
 }
 
-/* One more event that a map, not the ring, delivers. */
-static __always_inline void matched(owner_t o)
+/* `n` more events that a map, not the ring, delivers. */
+static __always_inline void matched(owner_t o, __u64 n)
 {
 	struct cbpf_counts *c = o.ok ? this_cpu_counts() : 0;
 
 	if (c)
-		COUNT(c->matched);
+		__sync_fetch_and_add(&c->matched, n);
 }
 
 #endif
