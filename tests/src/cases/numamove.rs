@@ -50,9 +50,14 @@ fn work(w: &Work) -> Result<()> {
         libc::mmap(ptr::null_mut(), size, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0)
     };
     ensure!(memory != libc::MAP_FAILED, "mmap: {}", std::io::Error::last_os_error());
-    // SAFETY: within the mapping, as is all below.
+    // SAFETY: within the mapping.
     let pages: Vec<*mut u8> = (0..w.count as usize).map(|n| unsafe { memory.cast::<u8>().add(n * PAGE) }).collect();
-    let touch = || pages.iter().for_each(|page| unsafe { page.write_volatile(1) });
+    let touch = || {
+        for page in &pages {
+            // SAFETY: within the mapping.
+            unsafe { page.write_volatile(1) };
+        }
+    };
     touch();
     ensure!(on_node(0, &pages)? == pages.len(), "not all pages are where they were made");
     run_on(1)?;
