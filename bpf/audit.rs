@@ -103,9 +103,14 @@ const AT_FUNCTIONS: &[&str] = &["fentry", "fexit", "kprobe", "kretprobe", "kprob
 /// Functions of the kernel that a task calls for itself, so that what happens there is the current task's. Add one if
 /// no interrupt and no other task calls it for somebody.
 const IN_OWN_CONTEXT: &[&str] = &[
+    "filemap_fault",
+    "filemap_map_pages",
     "folio_mark_accessed",
     "mark_buffer_dirty",
     "mark_page_accessed",
+    "migrate_misplaced_page",
+    "page_cache_ra_order",
+    "page_cache_ra_unbounded",
     "security_inode_getattr",
     "security_inode_unlink",
 ];

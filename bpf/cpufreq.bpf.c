@@ -26,6 +26,6 @@ SAMPLE_CPU_TIME(sample)
 		return 0;
 	if (BPF_CORE_READ(task, pid))
 		BPF_CORE_READ_STR_INTO(&key.comm, task, comm);
-	hist_count_times(o, &hists, &key, mhz / CPUFREQ_STEP_MHZ, mhz, samples);
+	hist_many(o, map_get_or_zero(o, &hists, &key, &no_hist), mhz / CPUFREQ_STEP_MHZ, mhz, samples);
 	return 0;
 }

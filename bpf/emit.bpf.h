@@ -271,18 +271,13 @@ static __always_inline bool comm_has(owner_t o, const volatile char *part)
 	return false;
 }
 
-/* So many more events that a map, not the ring, delivers. */
-static __always_inline void matched_times(owner_t o, __u64 times)
+/* `n` more events that a map, not the ring, delivers. */
+static __always_inline void matched(owner_t o, __u64 n)
 {
 	struct cbpf_counts *c = o.ok ? this_cpu_counts() : 0;
 
 	if (c)
-		__sync_fetch_and_add(&c->matched, times);
-}
-
-static __always_inline void matched(owner_t o)
-{
-	matched_times(o, 1);
+		__sync_fetch_and_add(&c->matched, n);
 }
 
 #endif

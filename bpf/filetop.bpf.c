@@ -58,6 +58,6 @@ TRACE_CURRENT_IF("", "tp_btf/sys_exit", call_ends, may_move(regs, ret), struct p
 		COUNT(value->writes);
 		__sync_fetch_and_add(&value->write_bytes, ret);
 	}
-	matched(o);
+	matched(o, 1);
 	return 0;
 }

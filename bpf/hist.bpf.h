@@ -44,26 +44,23 @@ static __always_inline void sign(owner_t o, __u8 *comm)
 		bpf_probe_read_kernel_str(comm, CBPF_COMM_LEN, &BPF_CORE_READ(task, group_leader)->comm);
 }
 
-/* So many events more in slot `slot` of the histogram of `key`; `value` adds to its sum for each. */
-static __always_inline void hist_count_times(owner_t o, void *map, const void *key, __u32 slot, __u64 value,
-					     __u64 times)
+/* `n` events more in slot `slot` of a histogram that is in a map, or NULL; each adds `value` to its sum. */
+static __always_inline void hist_many(owner_t o, struct cbpf_hist *h, __u32 slot, __u64 value, __u64 n)
 {
-	struct cbpf_hist *h = map_get_or_zero(o, map, key, &no_hist);
-
 	if (!h)
 		return;
 	sign(o, h->comm);
 	if (slot >= CBPF_HIST_SLOTS)
 		slot = CBPF_HIST_SLOTS - 1;
-	__sync_fetch_and_add(&h->slots[slot], times);
-	__sync_fetch_and_add(&h->total, value * times);
-	matched_times(o, times);
+	__sync_fetch_and_add(&h->slots[slot], n);
+	__sync_fetch_and_add(&h->total, value * n);
+	matched(o, n);
 }
 
-/* One. */
+/* One event more in the histogram of `key`. */
 static __always_inline void hist_count(owner_t o, void *map, const void *key, __u32 slot, __u64 value)
 {
-	hist_count_times(o, map, key, slot, value, 1);
+	hist_many(o, map_get_or_zero(o, map, key, &no_hist), slot, value, 1);
 }
 
 /* The same with powers of two. */
@@ -108,7 +105,7 @@ static __always_inline void tally_add(owner_t o, void *map, const void *key, __u
 	__sync_fetch_and_add(&t->total, amount);
 	if (with_max)
 		raise_max(o, t, amount);
-	matched(o);
+	matched(o, 1);
 }
 
 #endif

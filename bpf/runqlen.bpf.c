@@ -61,6 +61,6 @@ SAMPLE_CPU_TIME(sample)
 	}
 	if (in_it && length)
 		length--;
-	hist_count_times(o, &lengths, &key, length, length, samples);
+	hist_many(o, map_get_or_zero(o, &lengths, &key, &no_hist), length, length, samples);
 	return 0;
 }

@@ -2803,6 +2803,20 @@ struct mem_cgroup_per_node {
 	long: 64;
 };
 
+enum migrate_reason {
+	MR_COMPACTION = 0,
+	MR_MEMORY_FAILURE = 1,
+	MR_MEMORY_HOTPLUG = 2,
+	MR_SYSCALL = 3,
+	MR_MEMPOLICY_MBIND = 4,
+	MR_NUMA_MISPLACED = 5,
+	MR_CONTIG_RANGE = 6,
+	MR_LONGTERM_PIN = 7,
+	MR_DEMOTION = 8,
+	MR_DAMON = 9,
+	MR_TYPES = 10,
+};
+
 struct maple_tree {
 	union {
 		spinlock_t ma_lock;
@@ -3054,6 +3068,51 @@ struct nsproxy {
 	struct cgroup_namespace *cgroup_ns;
 };
 
+enum pageflags {
+	PG_locked = 0,
+	PG_writeback = 1,
+	PG_referenced = 2,
+	PG_uptodate = 3,
+	PG_dirty = 4,
+	PG_lru = 5,
+	PG_head = 6,
+	PG_waiters = 7,
+	PG_active = 8,
+	PG_workingset = 9,
+	PG_owner_priv_1 = 10,
+	PG_owner_2 = 11,
+	PG_arch_1 = 12,
+	PG_reserved = 13,
+	PG_private = 14,
+	PG_private_2 = 15,
+	PG_reclaim = 16,
+	PG_swapbacked = 17,
+	PG_unevictable = 18,
+	PG_dropbehind = 19,
+	PG_mlocked = 20,
+	PG_young = 21,
+	PG_idle = 22,
+	PG_arch_2 = 23,
+	__NR_PAGEFLAGS = 24,
+	PG_readahead = 16,
+	PG_swapcache = 10,
+	PG_checked = 10,
+	PG_anon_exclusive = 11,
+	PG_mappedtodisk = 11,
+	PG_fscache = 15,
+	PG_pinned = 10,
+	PG_savepinned = 4,
+	PG_foreign = 10,
+	PG_xen_remapped = 10,
+	PG_movable_ops_isolated = 16,
+	PG_movable_ops = 3,
+	PG_reported = 3,
+	PG_vmemmap_self_hosted = 10,
+	PG_has_hwpoisoned = 8,
+	PG_large_rmappable = 9,
+	PG_partially_mapped = 16,
+};
+
 struct free_area {
 	struct list_head free_list[5];
 	long unsigned int nr_free;
@@ -3299,6 +3358,18 @@ struct pid_namespace {
 	struct ctl_table_set set;
 	struct ctl_table_header *sysctls;
 	int memfd_noexec_scope;
+};
+
+struct readahead_control {
+	struct file *file;
+	struct address_space *mapping;
+	struct file_ra_state *ra;
+	long unsigned int _index;
+	unsigned int _nr_pages;
+	unsigned int _batch_count;
+	bool dropbehind;
+	bool _workingset;
+	long unsigned int _pflags;
 };
 
 typedef __u32 req_flags_t;
@@ -4908,6 +4979,32 @@ struct tcp_sock {
 	long: 64;
 };
 
+struct trace_entry {
+	short unsigned int type;
+	unsigned char flags;
+	unsigned char preempt_count;
+	int pid;
+};
+
+enum migrate_mode {
+	MIGRATE_ASYNC = 0,
+	MIGRATE_SYNC_LIGHT = 1,
+	MIGRATE_SYNC = 2,
+};
+
+struct trace_event_raw_mm_migrate_pages {
+	struct trace_entry ent;
+	long unsigned int succeeded;
+	long unsigned int failed;
+	long unsigned int thp_succeeded;
+	long unsigned int thp_failed;
+	long unsigned int thp_split;
+	long unsigned int large_folio_split;
+	enum migrate_mode mode;
+	int reason;
+	char __data[0];
+};
+
 struct uid_gid_extent {
 	u32 first;
 	u32 lower_first;
@@ -4951,6 +5048,120 @@ struct user_namespace {
 	long int ucount_max[12];
 	long int rlimit_max[4];
 	struct binfmt_misc *binfmt_misc;
+};
+
+typedef long unsigned int pgprotval_t;
+
+struct pgprot {
+	pgprotval_t pgprot;
+};
+
+typedef struct pgprot pgprot_t;
+
+struct userfaultfd_ctx;
+
+struct vm_userfaultfd_ctx {
+	struct userfaultfd_ctx *ctx;
+};
+
+struct anon_vma;
+
+struct vm_operations_struct;
+
+struct vma_numab_state;
+
+struct pfnmap_track_ctx;
+
+struct vm_area_struct {
+	union {
+		struct {
+			long unsigned int vm_start;
+			long unsigned int vm_end;
+		};
+		freeptr_t vm_freeptr;
+	};
+	struct mm_struct *vm_mm;
+	pgprot_t vm_page_prot;
+	union {
+		const vm_flags_t vm_flags;
+		vm_flags_t __vm_flags;
+	};
+	unsigned int vm_lock_seq;
+	struct list_head anon_vma_chain;
+	struct anon_vma *anon_vma;
+	const struct vm_operations_struct *vm_ops;
+	long unsigned int vm_pgoff;
+	struct file *vm_file;
+	void *vm_private_data;
+	atomic_long_t swap_readahead_info;
+	struct mempolicy *vm_policy;
+	struct vma_numab_state *numab_state;
+	refcount_t vm_refcnt;
+	struct {
+		struct rb_node rb;
+		long unsigned int rb_subtree_last;
+	} shared;
+	struct vm_userfaultfd_ctx vm_userfaultfd_ctx;
+	struct pfnmap_track_ctx *pfnmap_track_ctx;
+	long: 64;
+};
+
+enum fault_flag {
+	FAULT_FLAG_WRITE = 1,
+	FAULT_FLAG_MKWRITE = 2,
+	FAULT_FLAG_ALLOW_RETRY = 4,
+	FAULT_FLAG_RETRY_NOWAIT = 8,
+	FAULT_FLAG_KILLABLE = 16,
+	FAULT_FLAG_TRIED = 32,
+	FAULT_FLAG_USER = 64,
+	FAULT_FLAG_REMOTE = 128,
+	FAULT_FLAG_INSTRUCTION = 256,
+	FAULT_FLAG_INTERRUPTIBLE = 512,
+	FAULT_FLAG_UNSHARE = 1024,
+	FAULT_FLAG_ORIG_PTE_VALID = 2048,
+	FAULT_FLAG_VMA_LOCK = 4096,
+};
+
+typedef long unsigned int pmdval_t;
+
+typedef struct {
+	pmdval_t pmd;
+} pmd_t;
+
+typedef long unsigned int pudval_t;
+
+typedef struct {
+	pudval_t pud;
+} pud_t;
+
+typedef long unsigned int pteval_t;
+
+typedef struct {
+	pteval_t pte;
+} pte_t;
+
+typedef struct page *pgtable_t;
+
+struct vm_fault {
+	const struct {
+		struct vm_area_struct *vma;
+		gfp_t gfp_mask;
+		long unsigned int pgoff;
+		long unsigned int address;
+		long unsigned int real_address;
+	};
+	enum fault_flag flags;
+	pmd_t *pmd;
+	pud_t *pud;
+	union {
+		pte_t orig_pte;
+		pmd_t orig_pmd;
+	};
+	struct page *cow_page;
+	struct page *page;
+	pte_t *pte;
+	spinlock_t *ptl;
+	pgtable_t prealloc_pte;
 };
 
 enum zone_stat_item {

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use cbpf_bpf::events::{cbpf_hist, cbpf_tally, filetop_value};
+use cbpf_bpf::events::{cbpf_hist, cbpf_tally, filetop_value, numamove_total};
 use plain::Plain;
 
 /// A value that only grows.
@@ -47,6 +47,20 @@ impl Cumulative for filetop_value {
     }
     fn count(&self) -> u64 {
         self.reads + self.writes
+    }
+}
+
+impl Cumulative for numamove_total {
+    fn since(&self, before: &Self) -> Self {
+        Self {
+            times: self.times - before.times,
+            moved: self.moved - before.moved,
+            failed: self.failed - before.failed,
+            ns: self.ns.wrapping_sub(before.ns),
+        }
+    }
+    fn count(&self) -> u64 {
+        self.times
     }
 }
 

@@ -88,6 +88,9 @@ _cbpf() {
             cbpf,mountsnoop)
                 cmd="cbpf__subcmd__mountsnoop"
                 ;;
+            cbpf,numamove)
+                cmd="cbpf__subcmd__numamove"
+                ;;
             cbpf,offcputime)
                 cmd="cbpf__subcmd__offcputime"
                 ;;
@@ -96,6 +99,9 @@ _cbpf() {
                 ;;
             cbpf,opensnoop)
                 cmd="cbpf__subcmd__opensnoop"
+                ;;
+            cbpf,readahead)
+                cmd="cbpf__subcmd__readahead"
                 ;;
             cbpf,runqlat)
                 cmd="cbpf__subcmd__runqlat"
@@ -140,7 +146,7 @@ _cbpf() {
 
     case "${cmd}" in
         cbpf)
-            opts="-h -V --help --version bashreadline bindsnoop biolatency biopattern biosnoop biostacks bitesize cachestat cpudist cpufreq drsnoop execsnoop exitsnoop filelife filetop fsdist fsslower funclatency gethostlatency hardirqs llcstat mountsnoop offcputime oomkill opensnoop runqlat runqlen runqslower softirqs solisten statsnoop syscount tcpconnect tcpconnlat tcprtt tcpsynbl vfsstat list doctor"
+            opts="-h -V --help --version bashreadline bindsnoop biolatency biopattern biosnoop biostacks bitesize cachestat cpudist cpufreq drsnoop execsnoop exitsnoop filelife filetop fsdist fsslower funclatency gethostlatency hardirqs llcstat mountsnoop numamove offcputime oomkill opensnoop readahead runqlat runqlen runqslower softirqs solisten statsnoop syscount tcpconnect tcpconnlat tcprtt tcpsynbl vfsstat list doctor"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1909,6 +1915,80 @@ _cbpf() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        cbpf__subcmd__numamove)
+            opts="-p -t -u -c -d -q -v -h -V --scope --pid --tid --uid --cgroup --grant --token --duration --buffer --on-loss --json --quiet --verbose --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --scope)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --pid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -t)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -u)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cgroup)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --grant)
+                    COMPREPLY=($(compgen -W "auto token daemon strict" -- "${cur}"))
+                    return 0
+                    ;;
+                --token)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --duration)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -d)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --buffer)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --on-loss)
+                    COMPREPLY=($(compgen -W "warn fail" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         cbpf__subcmd__offcputime)
             opts="-u -k -m -M -f -p -t -c -d -q -v -h -V --user-threads-only --kernel-threads-only --min-block-time --max-block-time --state --folded --perf-max-stack-depth --stack-storage-size --scope --pid --tid --uid --cgroup --grant --token --duration --buffer --on-loss --json --quiet --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -2125,6 +2205,80 @@ _cbpf() {
                     return 0
                     ;;
                 --cgroup)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --grant)
+                    COMPREPLY=($(compgen -W "auto token daemon strict" -- "${cur}"))
+                    return 0
+                    ;;
+                --token)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --duration)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -d)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --buffer)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --on-loss)
+                    COMPREPLY=($(compgen -W "warn fail" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cbpf__subcmd__readahead)
+            opts="-p -t -u -c -d -q -v -h -V --scope --pid --tid --uid --cgroup --grant --token --duration --buffer --on-loss --json --quiet --verbose --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --scope)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --pid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -t)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -u)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cgroup)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

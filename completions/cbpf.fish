@@ -48,9 +48,11 @@ complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "gethostlatency" -d 'Trace
 complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "hardirqs" -d 'Sum up the time that handlers of device interrupts take'
 complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "llcstat" -d 'Show how often tasks refer to the last-level cache, and miss, on each CPU'
 complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "mountsnoop" -d 'Trace mount, umount, pivot_root and the calls of the newer mount interface'
+complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "numamove" -d 'Count pages that are moved to the NUMA node of the task that uses them, each second'
 complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "offcputime" -d 'Summarize how long threads were off the CPU, by stack, the longest last'
 complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "oomkill" -d 'Trace processes that the kernel kills because memory has run out'
 complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "opensnoop" -d 'Trace file opens'
+complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "readahead" -d 'Show how much of what is read ahead is used, and after what time'
 complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "runqlat" -d 'Show how long tasks that could run waited for a CPU, as a histogram'
 complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "runqlen" -d 'Show how many tasks wait for the CPU that another one has, as a histogram'
 complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "runqslower" -d 'Trace tasks that could run and waited long for a CPU'
@@ -553,6 +555,25 @@ complete -c cbpf -n "__fish_cbpf_using_subcommand mountsnoop" -s q -l quiet -d '
 complete -c cbpf -n "__fish_cbpf_using_subcommand mountsnoop" -s v -l verbose -d 'Print what libbpf and the verifier say'
 complete -c cbpf -n "__fish_cbpf_using_subcommand mountsnoop" -s h -l help -d 'Print help'
 complete -c cbpf -n "__fish_cbpf_using_subcommand mountsnoop" -s V -l version -d 'Print version'
+complete -c cbpf -n "__fish_cbpf_using_subcommand numamove" -l scope -d 'Whose events: `user` (your own), `container` (all of this container, for its root), `host` (for root of the host)' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand numamove" -s p -l pid -d 'Only these processes (up to 32, comma separated)' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand numamove" -s t -l tid -d 'Only these threads (up to 32, comma separated)' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand numamove" -s u -l uid -d 'Only this user, by number or name' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand numamove" -s c -l cgroup -d 'Only this cgroup (a directory of cgroup v2) and what is below it' -r -F
+complete -c cbpf -n "__fish_cbpf_using_subcommand numamove" -l grant -d 'How to get permission: `token` (delegated to this container), `daemon` (cbpfd), `strict` (own capabilities), or `auto` for the first of them' -r -f -a "auto\t''
+token\t''
+daemon\t''
+strict\t''"
+complete -c cbpf -n "__fish_cbpf_using_subcommand numamove" -l token -d 'The bpffs to take a BPF token from [default: $CBPF_TOKEN_PATH, /sys/fs/bpf, then any with a delegation]' -r -F
+complete -c cbpf -n "__fish_cbpf_using_subcommand numamove" -s d -l duration -d 'Stop after this many seconds' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand numamove" -l buffer -d 'Size of the buffer between kernel and reader, with K, M or G' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand numamove" -l on-loss -d 'What to do when events were lost: `warn`, or `fail` for exit status 5' -r -f -a "warn\t''
+fail\t''"
+complete -c cbpf -n "__fish_cbpf_using_subcommand numamove" -l json -d 'One JSON object a line'
+complete -c cbpf -n "__fish_cbpf_using_subcommand numamove" -s q -l quiet -d 'Print neither the grant nor the closing counts'
+complete -c cbpf -n "__fish_cbpf_using_subcommand numamove" -s v -l verbose -d 'Print what libbpf and the verifier say'
+complete -c cbpf -n "__fish_cbpf_using_subcommand numamove" -s h -l help -d 'Print help'
+complete -c cbpf -n "__fish_cbpf_using_subcommand numamove" -s V -l version -d 'Print version'
 complete -c cbpf -n "__fish_cbpf_using_subcommand offcputime" -s m -l min-block-time -d 'Only times of at least so many microseconds' -r
 complete -c cbpf -n "__fish_cbpf_using_subcommand offcputime" -s M -l max-block-time -d 'Only times of at most so many microseconds' -r
 complete -c cbpf -n "__fish_cbpf_using_subcommand offcputime" -l state -d 'Only threads that left the CPU in one of these states, a sum: 1 asleep, 2 asleep without signals, 4 stopped; 0 for those that could have run on' -r
@@ -625,6 +646,25 @@ complete -c cbpf -n "__fish_cbpf_using_subcommand opensnoop" -s q -l quiet -d 'P
 complete -c cbpf -n "__fish_cbpf_using_subcommand opensnoop" -s v -l verbose -d 'Print what libbpf and the verifier say'
 complete -c cbpf -n "__fish_cbpf_using_subcommand opensnoop" -s h -l help -d 'Print help'
 complete -c cbpf -n "__fish_cbpf_using_subcommand opensnoop" -s V -l version -d 'Print version'
+complete -c cbpf -n "__fish_cbpf_using_subcommand readahead" -l scope -d 'Whose events: `user` (your own), `container` (all of this container, for its root), `host` (for root of the host)' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand readahead" -s p -l pid -d 'Only these processes (up to 32, comma separated)' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand readahead" -s t -l tid -d 'Only these threads (up to 32, comma separated)' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand readahead" -s u -l uid -d 'Only this user, by number or name' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand readahead" -s c -l cgroup -d 'Only this cgroup (a directory of cgroup v2) and what is below it' -r -F
+complete -c cbpf -n "__fish_cbpf_using_subcommand readahead" -l grant -d 'How to get permission: `token` (delegated to this container), `daemon` (cbpfd), `strict` (own capabilities), or `auto` for the first of them' -r -f -a "auto\t''
+token\t''
+daemon\t''
+strict\t''"
+complete -c cbpf -n "__fish_cbpf_using_subcommand readahead" -l token -d 'The bpffs to take a BPF token from [default: $CBPF_TOKEN_PATH, /sys/fs/bpf, then any with a delegation]' -r -F
+complete -c cbpf -n "__fish_cbpf_using_subcommand readahead" -s d -l duration -d 'Stop after this many seconds' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand readahead" -l buffer -d 'Size of the buffer between kernel and reader, with K, M or G' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand readahead" -l on-loss -d 'What to do when events were lost: `warn`, or `fail` for exit status 5' -r -f -a "warn\t''
+fail\t''"
+complete -c cbpf -n "__fish_cbpf_using_subcommand readahead" -l json -d 'One JSON object a line'
+complete -c cbpf -n "__fish_cbpf_using_subcommand readahead" -s q -l quiet -d 'Print neither the grant nor the closing counts'
+complete -c cbpf -n "__fish_cbpf_using_subcommand readahead" -s v -l verbose -d 'Print what libbpf and the verifier say'
+complete -c cbpf -n "__fish_cbpf_using_subcommand readahead" -s h -l help -d 'Print help'
+complete -c cbpf -n "__fish_cbpf_using_subcommand readahead" -s V -l version -d 'Print version'
 complete -c cbpf -n "__fish_cbpf_using_subcommand runqlat" -l scope -d 'Whose events: `user` (your own), `container` (all of this container, for its root), `host` (for root of the host)' -r
 complete -c cbpf -n "__fish_cbpf_using_subcommand runqlat" -s p -l pid -d 'Only these processes (up to 32, comma separated)' -r
 complete -c cbpf -n "__fish_cbpf_using_subcommand runqlat" -s t -l tid -d 'Only these threads (up to 32, comma separated)' -r

@@ -560,6 +560,18 @@ const BOOT_LIMIT: Duration = Duration::from_secs(120);
 /// The root file system may take half of it.
 const MEMORY_MB: u32 = 1024;
 
+/// Two NUMA nodes, with half of the processors and of the memory each.
+const NODES: [&str; 8] = [
+    "-object",
+    "memory-backend-ram,id=m0,size=512M",
+    "-numa",
+    "node,memdev=m0,cpus=0-1",
+    "-object",
+    "memory-backend-ram,id=m1,size=512M",
+    "-numa",
+    "node,memdev=m1,cpus=2-3",
+];
+
 /// Boots `kernel` with `image` and runs `argv`, whose first is the path of the program, as root.
 ///
 /// Emulation has its accidents: a guest that ends before the command starts, or a qemu that a
@@ -619,6 +631,7 @@ impl Guest {
             // Emulation with a thread per processor crashes some kernels now and then.
             .args(["-accel", "tcg,thread=single", "-cpu", "max", "-smp", "4"])
             .args(["-m", &MEMORY_MB.to_string()])
+            .args(NODES)
             .args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"])
             // Files never make a port wait, and so lose nothing.
             .args(["-serial", "file:console", "-serial", "file:serial"])
