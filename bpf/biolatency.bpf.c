@@ -14,7 +14,7 @@ const volatile bool milliseconds;
 /* REQ_SYNC to REQ_NOWAIT (enum req_flag_bits, the same since 5.10), and the operation: what has a name. */
 #define NAMED_FLAGS (0x3ff800 | 0xff)
 
-MAP(hists, HASH, 1024, struct biolatency_key, struct cbpf_hist);
+REPORT(hists, HASH, 1024, struct biolatency_key, struct cbpf_hist);
 
 TRACE_IO_DONE("", done)
 {

@@ -10,7 +10,7 @@
 
 /* Where the last request of each disk ended, a sector. */
 MAP(ends, HASH, 256, __u32, __u64);
-MAP(tallies, HASH, 768, struct biopattern_key, struct cbpf_tally);
+REPORT(tallies, HASH, 768, struct biopattern_key, struct cbpf_tally);
 
 TRACE_IO_DONE("", done)
 {

@@ -20,7 +20,7 @@ MAP(stacks, STACK_TRACE, 4096, __u32, struct stack);
 
 const volatile bool milliseconds;
 
-MAP(hists, HASH, 4096, struct biostacks_key, struct cbpf_hist);
+REPORT(hists, HASH, 4096, struct biostacks_key, struct cbpf_hist);
 
 TRACE_IO_DONE("", done)
 {

@@ -12,7 +12,7 @@
 /* The name begins with this; empty: any. */
 const volatile char comm_start[CBPF_COMM_LEN];
 
-MAP(hists, HASH, 10240, struct bitesize_key, struct cbpf_hist);
+REPORT(hists, HASH, 10240, struct bitesize_key, struct cbpf_hist);
 
 static __always_inline bool starts(const __u8 *comm)
 {

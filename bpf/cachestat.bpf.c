@@ -9,7 +9,7 @@
 #include "cachestat.h"
 #include "hist.bpf.h"
 
-MAP(counters, HASH, 8, __u32, struct cbpf_tally);
+REPORT(counters, HASH, 8, __u32, struct cbpf_tally);
 
 static __always_inline int count(owner_t o, __u32 what)
 {

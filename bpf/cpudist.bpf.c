@@ -19,7 +19,7 @@ const volatile bool milliseconds;
  * kernel tid for the times off the CPU.
  */
 MAP(start, HASH, 10240, __u32, struct cpudist_start);
-MAP(hists, HASH, 10240, __u32, struct cbpf_hist);
+REPORT(hists, HASH, 10240, __u32, struct cbpf_hist);
 
 /* How often the task has left a CPU, counted by the kernel before the tracepoint. */
 static __always_inline __u64 switches(struct task_struct *task)

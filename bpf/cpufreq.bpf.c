@@ -11,7 +11,7 @@
 const volatile __u32 first_khz[CPUFREQ_CPUS];
 
 MAP(khz, HASH, CPUFREQ_CPUS, __u32, __u64); /* the same since, where it has changed */
-MAP(hists, HASH, 4096, struct cpufreq_key, struct cbpf_hist);
+REPORT(hists, HASH, 4096, struct cpufreq_key, struct cbpf_hist);
 
 NOTE_OF_CPU("", "tp_btf/cpu_frequency", frequency_set, khz, (cpu), (frequency), unsigned int frequency,
 	    unsigned int cpu)

@@ -42,8 +42,8 @@ struct {
 } scratch_space SEC(".maps");
 
 /*
- * A map of a tool. Tools have no other way to declare one: the raw section attribute is out of their reach. What is
- * keyed by a bare __u64 is keyed by a kernel address: clients of the daemon cannot read it (Loaded::read_for_client).
+ * A map of a tool, for what its programs have to remember. Tools have no other way to declare one: the raw section
+ * attribute is out of their reach.
  */
 #define MAP(name, map_type, entries, key_t, value_t) \
 	struct { \
@@ -52,6 +52,13 @@ struct {
 		__type(key, key_t); \
 		__type(value, value_t); \
 	} name __attribute__((section(".maps"), used))
+
+/*
+ * The same for what its report reads. Only such a map can be read (Loaded::read), by clients of the daemon too: neither
+ * its keys nor its values may be addresses of the kernel.
+ */
+#define REPORT(name, map_type, entries, key_t, value_t) \
+	MAP(name, map_type, entries, key_t, value_t) __attribute__((btf_decl_tag("cbpf:report")))
 
 static __always_inline struct cbpf_counts *this_cpu_counts(void)
 {

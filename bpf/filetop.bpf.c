@@ -13,7 +13,7 @@ const volatile bool all_files;
 
 static const struct filetop_value none;
 
-MAP(files, HASH, 10240, struct filetop_key, struct filetop_value);
+REPORT(files, HASH, 10240, struct filetop_key, struct filetop_value);
 
 static __always_inline bool may_move(struct pt_regs *regs, long ret)
 {

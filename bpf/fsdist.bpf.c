@@ -6,7 +6,7 @@
 
 const volatile bool milliseconds;
 
-MAP(hists, HASH, 16, __u32, struct cbpf_hist);
+REPORT(hists, HASH, 16, __u32, struct cbpf_hist);
 
 TRACE_FS_DONE(fs_call_ends)
 {

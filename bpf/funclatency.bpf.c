@@ -15,7 +15,7 @@ static const struct funclatency_calls no_calls;
 
 /* By kernel tid. */
 MAP(calls, HASH, 10240, __u32, struct funclatency_calls);
-MAP(hists, HASH, 1, __u32, struct cbpf_hist);
+REPORT(hists, HASH, 1, __u32, struct cbpf_hist);
 
 /* The stack grows down, so calls further down than one that begins or ends have ended, without our being told. */
 static __always_inline void unwind(struct funclatency_calls *in, __u64 frame)

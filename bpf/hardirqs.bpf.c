@@ -17,8 +17,8 @@ const volatile __s32 only_cpu = -1;
  * it has a start of its own; the handlers of a shared line run one after the other.
  */
 MAP(start, HASH, 10240, __u64, __u64);
-MAP(tallies, HASH, 4096, struct hardirqs_key, struct cbpf_tally);
-MAP(hists, HASH, 4096, struct hardirqs_key, struct cbpf_hist);
+REPORT(tallies, HASH, 4096, struct hardirqs_key, struct cbpf_tally);
+REPORT(hists, HASH, 4096, struct hardirqs_key, struct cbpf_hist);
 
 TRACE_INTERRUPTED("", "tp_btf/irq_handler_entry", handler_begins, int irq)
 {

@@ -11,7 +11,7 @@
 const volatile bool by_thread;
 
 /* The total of a value is in events, not in samples. */
-MAP(tallies, HASH, 10240, struct llcstat_key, struct cbpf_tally);
+REPORT(tallies, HASH, 10240, struct llcstat_key, struct cbpf_tally);
 
 static __always_inline void sampled(owner_t o, struct bpf_perf_event_data *ctx, bool miss)
 {

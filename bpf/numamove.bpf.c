@@ -9,7 +9,7 @@
 #include "numamove.h"
 
 MAP(started, HASH, 10240, __u32, __u64); /* ns, by kernel tid */
-MAP(totals, HASH, 1, __u32, struct numamove_total);
+REPORT(totals, HASH, 1, __u32, struct numamove_total);
 
 static const struct numamove_total nothing;
 

@@ -21,9 +21,9 @@ struct stack {
 	__u64 ip[MAX_DEPTH];
 };
 
-MAP(since, HASH, 10240, __u32, struct offcputime_start); /* by kernel tid */
+REPORT(since, HASH, 10240, __u32, struct offcputime_start); /* by kernel tid */
 MAP(stacks, STACK_TRACE, 16384, __u32, struct stack);
-MAP(totals, HASH, 10240, struct offcputime_key, struct cbpf_tally);
+REPORT(totals, HASH, 10240, struct offcputime_key, struct cbpf_tally);
 
 static __always_inline bool wanted(struct task_struct *task, bool preempt)
 {

@@ -24,8 +24,8 @@
 
 MAP(threads, HASH, 10240, __u64, struct readahead_thread); /* by kernel tid, as wide as what holds addresses */
 MAP(waiting, HASH, 10240, __u64, struct readahead_pages);  /* by inode and place, see group_of() */
-MAP(counters, HASH, 2, __u32, struct cbpf_tally);
-MAP(ages, HASH, 1, __u32, struct cbpf_hist); /* ms */
+REPORT(counters, HASH, 2, __u32, struct cbpf_tally);
+REPORT(ages, HASH, 1, __u32, struct cbpf_hist); /* ms */
 
 static const struct readahead_thread no_thread;
 

@@ -11,7 +11,7 @@ const volatile bool by_thread;
 const volatile bool by_pidns;
 const volatile bool milliseconds;
 
-MAP(hists, HASH, 10240, __u32, struct cbpf_hist);
+REPORT(hists, HASH, 10240, __u32, struct cbpf_hist);
 
 /* The innermost pid namespace of a task: the viewer's or one below it, as the task is the viewer's. */
 static __always_inline __u32 pidns_of(struct task_struct *task)

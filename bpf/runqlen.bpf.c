@@ -10,7 +10,7 @@
 const volatile bool by_cpu;
 const volatile bool whole_cpu;
 
-MAP(lengths, HASH, 1024, __u32, struct cbpf_hist); /* by CPU */
+REPORT(lengths, HASH, 1024, __u32, struct cbpf_hist); /* by CPU */
 
 /* What these were called before. Some stable kernels have the later name of the one, the earlier of the other. */
 struct cfs_rq___before {

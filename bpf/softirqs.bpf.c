@@ -12,8 +12,8 @@ const volatile __s32 only_cpu = -1;
 
 /* When a handler began, by CPU and softirq, 0: it does not run. On one CPU they run one after the other. */
 MAP(start, HASH, 10240, __u64, __u64);
-MAP(tallies, HASH, 64, __u32, struct cbpf_tally); /* by softirq, of which there are ten */
-MAP(hists, HASH, 64, __u32, struct cbpf_hist);
+REPORT(tallies, HASH, 64, __u32, struct cbpf_tally); /* by softirq, of which there are ten */
+REPORT(hists, HASH, 64, __u32, struct cbpf_hist);
 
 TRACE_INTERRUPTED("", "tp_btf/softirq_entry", handler_begins, unsigned int nr)
 {

@@ -24,7 +24,7 @@ struct started {
 
 /* The call that a thread is in, by kernel tid. */
 MAP(start, HASH, 10240, __u32, struct started);
-MAP(tallies, HASH, 10240, struct syscount_key, struct cbpf_tally);
+REPORT(tallies, HASH, 10240, struct syscount_key, struct cbpf_tally);
 
 static __always_inline struct syscount_call this_call(struct pt_regs *regs)
 {

@@ -12,7 +12,7 @@
 const volatile bool count_only;
 const volatile bool by_lport;
 
-MAP(flows, HASH, 10240, struct cbpf_ends, struct cbpf_tally);
+REPORT(flows, HASH, 10240, struct cbpf_ends, struct cbpf_tally);
 
 TRACE_CURRENT_IF("", "tp_btf/inet_sock_set_state", connect_begins,
 		 (new == TCP_SYN_SENT && sk->sk_protocol == IPPROTO_TCP), const struct sock *sk, int old, int new)

@@ -18,7 +18,7 @@ const volatile bool by_laddr;
 const volatile bool by_raddr;
 const volatile bool milliseconds;
 
-MAP(hists, HASH, 4096, struct tcprtt_key, struct cbpf_hist);
+REPORT(hists, HASH, 4096, struct tcprtt_key, struct cbpf_hist);
 
 static __always_inline bool same(const __u8 *addr, const volatile __u8 *wanted)
 {

@@ -25,7 +25,7 @@ struct listener {
 };
 
 MAP(listeners, HASH, 10240, __u64, struct listener);
-MAP(hists, HASH, 4096, __u32, struct cbpf_hist); /* by the queue's bound */
+REPORT(hists, HASH, 4096, __u32, struct cbpf_hist); /* by the queue's bound */
 
 static __always_inline void describe_listener(const struct sock *sk, struct listener *l)
 {

@@ -7,7 +7,7 @@
 #include "file.bpf.h"
 #include "hist.bpf.h"
 
-MAP(counters, HASH, 16, __u32, struct cbpf_tally);
+REPORT(counters, HASH, 16, __u32, struct cbpf_tally);
 
 static __always_inline bool counts_as_op(struct pt_regs *regs, long ret)
 {

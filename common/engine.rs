@@ -14,6 +14,7 @@ use std::sync::Mutex;
 use anyhow::{Context as _, Result, bail, ensure};
 use cbpf_bpf::events::{cbpf_counts, cbpf_owner, cbpf_scope, kernel_names, kernel_stack, viewer_info};
 use cbpf_bpf::{KERNEL_FUNCTIONS, KERNEL_VARIABLES, Object, Program, Subject};
+use libbpf_rs::btf::{Btf, ReferencesType as _, types};
 use libbpf_rs::{
     AsRawLibbpf as _, Link, MapCore as _, MapFlags, MapType, OpenObject, OpenProgramMut, PrintLevel, ProgramInput,
     UprobeMultiOpts, UprobeOpts,
@@ -836,8 +837,9 @@ impl Loaded {
         Ok((map.key_size() as usize, map.value_size() as usize))
     }
 
-    /// Everything in a hash or array map, in batches where the kernel can, as key and value.
+    /// Everything in a map that is for reports, in batches where the kernel can, as key and value.
     pub fn read(&self, name: &str, mut each: impl FnMut(&[u8], &[u8]) -> Result<()>) -> Result<()> {
+        ensure!(self.is_report(name)?, "map {name} is not for reports");
         let map = self.object.maps().find(|m| m.name() == name).with_context(|| format!("no map {name}"))?;
         if map.map_type() == MapType::Hash {
             let batch = map
@@ -856,25 +858,16 @@ impl Loaded {
         Ok(())
     }
 
-    /// The same for who may not know kernel addresses: a map of the tool's whose keys are none.
-    pub fn read_for_client(&self, name: &str, each: impl FnMut(&[u8], &[u8]) -> Result<()>) -> Result<()> {
-        let map = self.object.maps().find(|m| m.name() == name).with_context(|| format!("no map {name}"))?;
-        let ours = ["events", "counts", "scratch_space", "family"].contains(&name) || name.contains('.');
-        let kind = matches!(map.map_type(), MapType::Hash | MapType::Array);
-        // Addresses are the keys that are bare numbers of that size: bpf/emit.bpf.h.
-        let address = map.key_size() == 8 && !self.has_struct_keys(&map)?;
-        ensure!(kind && !ours && !address, "map {name} is not for reports");
-        self.read(name, each)
-    }
-
-    fn has_struct_keys(&self, map: &libbpf_rs::Map<'_>) -> Result<bool> {
-        // SAFETY: the pointers are those of a live object and of its map.
-        let (btf, key) = unsafe {
-            let btf = libbpf_rs::btf::Btf::from_bpf_object(self.object.as_libbpf_object().as_ref())?;
-            (btf, libbpf_sys::bpf_map__btf_key_type_id(map.as_libbpf_object().as_ptr()))
-        };
+    /// Is it a map of the tool's that was made to be read, and so has no kernel address in it? REPORT in bpf/emit.bpf.h.
+    fn is_report(&self, name: &str) -> Result<bool> {
+        // SAFETY: the pointer is that of a live object.
+        let btf = unsafe { Btf::from_bpf_object(self.object.as_libbpf_object().as_ref()) }?;
         let btf = btf.context("the object has no BTF")?;
-        Ok(btf.type_by_id::<libbpf_rs::btf::types::Struct<'_>>(key.into()).is_some())
+        let mut tags =
+            btf.type_by_kind::<types::DeclTag<'_>>().filter(|tag| tag.name().is_some_and(|t| t == "cbpf:report"));
+        Ok(tags.any(|tag| {
+            types::Var::try_from(tag.referenced_type()).is_ok_and(|var| var.name().is_some_and(|of| of == name))
+        }))
     }
 
     /// Everything in a hash or array map. The sizes must be those of `K` and `V`.

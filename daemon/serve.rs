@@ -505,7 +505,7 @@ fn read(socket: &OwnedFd, loaded: &Loaded, map: &str) -> Result<Option<ToClient>
     ensure!(room > 0, "map {map} has values that are too large");
     let piece = |last, bytes| ToClient::Entries(Entries { last, key: key as u32, value: value as u32, bytes });
     let mut bytes = Vec::with_capacity(room);
-    loaded.read_for_client(map, |k, v| {
+    loaded.read(map, |k, v| {
         if bytes.len() == room {
             send(socket, &piece(false, std::mem::take(&mut bytes)), &[])?;
         }

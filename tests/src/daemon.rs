@@ -771,11 +771,14 @@ const CLIENTS: &[Client] = &[
             line.say(&ToDaemon::Read(map.into()), &[])?;
             line.is_refused("map").with_context(|| map.to_owned())?;
         }
-        // Keyed by kernel addresses.
-        let start = Start { tool: "tcpconnlat".into(), ..opensnoop() };
-        let (line, ..) = Line::started(path, start)?;
-        line.say(&ToDaemon::Read("socks".into()), &[])?;
-        line.is_refused("not for reports")?;
+        // These have kernel addresses in keys or values.
+        for (tool, map) in [("cpudist", "start"), ("fsdist", "started"), ("tcpconnlat", "socks")] {
+            let start = Start { tool: tool.into(), ..opensnoop() };
+            let (line, ..) = Line::started(path, start)?;
+            line.say(&ToDaemon::Read(map.into()), &[])?;
+            line.is_refused("not for reports").with_context(|| map.to_owned())?;
+        }
+        let (line, ..) = Line::started(path, Start { tool: "tcpconnlat".into(), ..opensnoop() })?;
         line.say(&ToDaemon::Stack(("socks".into(), 1)), &[])?;
         line.is_refused("no stacks")?;
         line.say(&ToDaemon::Adopt(1), &[])?;
