@@ -26,6 +26,7 @@ macro_rules! tools {
             funclatency: report,
             gethostlatency: stream,
             hardirqs: report,
+            ksnoop: stream,
             mountsnoop: stream,
             offcputime: report,
             oomkill: stream,
