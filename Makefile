@@ -5,8 +5,9 @@ DESTDIR ?=
 
 BUILD_PACKAGES = gcc make pkg-config clang-19 libelf-dev zlib1g-dev
 TEST_PACKAGES = qemu-system-x86 e2fsprogs kmod xz-utils zstd debian-archive-keyring libc-bin util-linux git \
-	podman runc uidmap busybox-static
+	podman runc uidmap busybox-static mmdebstrap
 LINT_PACKAGES = clang-format-19
+DEB_PACKAGES = dpkg-dev
 
 .PHONY: help
 help:
@@ -20,6 +21,7 @@ help:
 	@echo "make format       put all files into their format"
 	@echo "make verifier     write down what the verifier has to do for each program (as root)"
 	@echo "make vmlinux      make bpf/vmlinux.h anew from this kernel's BTF"
+	@echo "make deb          build target/deb/cbpf_*.deb and cbpfd_*.deb"
 	@echo "make install      to \$$(DESTDIR)\$$(PREFIX)"
 
 # Installs what is missing where apt-get and root are there, and says what to install elsewhere.
@@ -53,7 +55,7 @@ demo: build
 
 .PHONY: test
 test:
-	$(call need,$(BUILD_PACKAGES) $(TEST_PACKAGES) $(LINT_PACKAGES))
+	$(call need,$(BUILD_PACKAGES) $(TEST_PACKAGES) $(LINT_PACKAGES) $(DEB_PACKAGES))
 	@tests/run.sh
 
 .PHONY: test-vm
@@ -101,12 +103,28 @@ vmlinux:
 	cargo run -q -p cbpf-bpf --example vmlinux /sys/kernel/btf/vmlinux bpf/vmlinux.types > bpf/vmlinux.h.new
 	mv bpf/vmlinux.h.new bpf/vmlinux.h
 
-.PHONY: install
-install:
+.PHONY: install install-cbpf install-cbpfd
+install: install-cbpf install-cbpfd
+
+install-cbpf:
 	install -D -m 0755 target/release/cbpf $(DESTDIR)$(PREFIX)/bin/cbpf
-	install -D -m 0755 target/release/cbpfd $(DESTDIR)$(PREFIX)/sbin/cbpfd
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/man1 man/*.1
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/man7 man/*.7
 	install -D -m 0644 completions/cbpf.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/cbpf
 	install -D -m 0644 completions/_cbpf $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_cbpf
 	install -D -m 0644 completions/cbpf.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/cbpf.fish
+
+# The service and the hook name the daemon by its path. An administrator's policy is left as it is.
+install-cbpfd:
+	install -D -m 0755 target/release/cbpfd $(DESTDIR)$(PREFIX)/sbin/cbpfd
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/man8 man/*.8
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system packaging/systemd/*
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/containers/oci/hooks.d packaging/oci-hooks/*
+	sed -i 's|/usr/sbin/cbpfd|$(PREFIX)/sbin/cbpfd|' $(DESTDIR)$(PREFIX)/lib/systemd/system/cbpfd.service \
+		$(DESTDIR)$(PREFIX)/share/containers/oci/hooks.d/cbpf.json
+	[ -e $(DESTDIR)/etc/cbpf/policy.toml ] || install -D -m 0644 packaging/policy.toml $(DESTDIR)/etc/cbpf/policy.toml
+
+.PHONY: deb
+deb: build
+	$(call need,$(DEB_PACKAGES))
+	packaging/deb/build.sh target/deb

@@ -43,6 +43,8 @@ pub struct Program {
     pub sets: Vec<u32>,
     /// The knob without which it is not loaded.
     pub when: Option<String>,
+    /// The knob with which it is not loaded.
+    pub unless: Option<String>,
     /// Which of the functions it is put at that the user names.
     pub nth: usize,
 }
@@ -107,12 +109,13 @@ fn parse(name: &str, section: &str, tag: &str) -> Option<Program> {
         "viewer" => Subject::Viewer,
         _ => return None,
     };
-    let mut program =
-        Program { name: name.into(), section: section.into(), subject, sets: Vec::new(), when: None, nth: 0 };
+    let (name, section) = (name.into(), section.into());
+    let mut program = Program { name, section, subject, sets: Vec::new(), when: None, unless: None, nth: 0 };
     for word in words {
         match word.split_once('=')? {
             ("set", list) => program.sets = list.split(',').map(|n| n.parse().ok()).collect::<Option<_>>()?,
             ("when", knob) => program.when = Some(knob.into()),
+            ("unless", knob) => program.unless = Some(knob.into()),
             ("nth", n) => program.nth = n.parse().ok()?,
             _ => return None,
         }

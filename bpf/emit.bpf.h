@@ -271,13 +271,18 @@ static __always_inline bool comm_has(owner_t o, const volatile char *part)
 	return false;
 }
 
-/* One more event that a map, not the ring, delivers. */
-static __always_inline void matched(owner_t o)
+/* So many more events that a map, not the ring, delivers. */
+static __always_inline void matched_times(owner_t o, __u64 times)
 {
 	struct cbpf_counts *c = o.ok ? this_cpu_counts() : 0;
 
 	if (c)
-		COUNT(c->matched);
+		__sync_fetch_and_add(&c->matched, times);
+}
+
+static __always_inline void matched(owner_t o)
+{
+	matched_times(o, 1);
 }
 
 #endif

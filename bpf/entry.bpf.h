@@ -10,6 +10,8 @@
  *		the same; unless it is owned, `key` leaves `map`
  *	TRACE_TASK(opts, section, name, (task), args...)
  *		a task that an argument names
+ *	TRACE_TASK_IF(opts, section, name, (task), (cond), args...)
+ *		the same, after a test that is cheaper than ownership
  *	TRACE_SWITCH(opts, name)
  *		sched_switch: `prev` and `next`, each with a proof of its own
  *	TRACE_KEYED(opts, section, name, map, (key), args...)
@@ -25,7 +27,7 @@
  *	TRACE_INTERRUPTED(opts, section, name, args...)
  *		the task that an interrupt or a sample interrupted
  *	TRACE_SAMPLE(opts, name)
- *		the same at a perf event
+ *		the same at a perf event, which the plan gives for the program's name
  *	TRACE_CALL / TRACE_RETURN(opts, section, name, args...)
  *		the current task, at a user function
  *	TRACE_OPEN_FILES(opts, name)
@@ -42,9 +44,9 @@
  *		no subject: loaded in scope `host` only
  *
  * `opts` is a string of words for the engine: "set=N[,M]" puts the program into alternative sets (a program without
- * is in every set), "when=KNOB" loads it only if that knob is not zero, "nth=N" puts it at that one of several
- *functions that the user names. Together with the kind of subject it becomes a BTF tag of the program; an object that
- *has a program without one is neither built nor loaded.
+ * is in every set), "when=KNOB" loads it only if that knob is not zero, "unless=KNOB" only if it is, "nth=N" puts it at
+ * that one of several functions that the user names. Together with the kind of subject it becomes a BTF tag of the
+ * program; an object that has a program without one is neither built nor loaded.
  *
  * Everything is inlined. On kernels 6.9 to 7.0 a faulting load in a subprogram of a token-loaded program
  * crashes the machine (jit_subprogs() did not copy aux->token), so there are no subprograms and no callbacks.
@@ -155,20 +157,26 @@ static __always_inline void end_function(void)
 	} \
 	BODY name##_body(owner_t o, unsigned long long *ctx, ##args)
 
-#define TRACE_TASK(opts, sec, name, subject, args...) \
+#define TRACE_TASK_IF(opts, sec, name, subject, cond, args...) \
 	static __always_inline int name##_body(owner_t o, unsigned long long *ctx, ##args); \
 	static __always_inline struct task_struct *name##_of(unsigned long long *ctx, ##args) \
 	{ \
 		return subject; \
 	} \
+	static __always_inline bool name##_if(unsigned long long *ctx, ##args) \
+	{ \
+		return cond; \
+	} \
 	PROGRAM(section, "task", opts, sec, name, unsigned long long, tracepoint) \
 	{ \
 		struct cbpf_owned o = {}; \
 \
-		if (own_task(name##_of(___bpf_ctx_cast(args)), &o)) \
+		if (name##_if(___bpf_ctx_cast(args)) && own_task(name##_of(___bpf_ctx_cast(args)), &o)) \
 			name##_body(o, ___bpf_ctx_cast(args)); \
 	} \
 	BODY name##_body(owner_t o, unsigned long long *ctx, ##args)
+
+#define TRACE_TASK(opts, sec, name, subject, args...) TRACE_TASK_IF(opts, sec, name, subject, (true), ##args)
 
 /* Two subjects. Either proof may be none; the helpers then do nothing for it. */
 #define TRACE_SWITCH(opts, name) \

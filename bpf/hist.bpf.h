@@ -44,8 +44,9 @@ static __always_inline void sign(owner_t o, __u8 *comm)
 		bpf_probe_read_kernel_str(comm, CBPF_COMM_LEN, &BPF_CORE_READ(task, group_leader)->comm);
 }
 
-/* One event more in slot `slot` of the histogram of `key`; `value` adds to its sum. */
-static __always_inline void hist_count(owner_t o, void *map, const void *key, __u32 slot, __u64 value)
+/* So many events more in slot `slot` of the histogram of `key`; `value` adds to its sum for each. */
+static __always_inline void hist_count_times(owner_t o, void *map, const void *key, __u32 slot, __u64 value,
+					     __u64 times)
 {
 	struct cbpf_hist *h = map_get_or_zero(o, map, key, &no_hist);
 
@@ -54,9 +55,15 @@ static __always_inline void hist_count(owner_t o, void *map, const void *key, __
 	sign(o, h->comm);
 	if (slot >= CBPF_HIST_SLOTS)
 		slot = CBPF_HIST_SLOTS - 1;
-	COUNT(h->slots[slot]);
-	__sync_fetch_and_add(&h->total, value);
-	matched(o);
+	__sync_fetch_and_add(&h->slots[slot], times);
+	__sync_fetch_and_add(&h->total, value * times);
+	matched_times(o, times);
+}
+
+/* One. */
+static __always_inline void hist_count(owner_t o, void *map, const void *key, __u32 slot, __u64 value)
+{
+	hist_count_times(o, map, key, slot, value, 1);
 }
 
 /* The same with powers of two. */

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * runqlen: how many tasks wait for the CPU that an owned one has, sampled by the clock. An idle CPU runs nobody's task,
- * so it is sampled in scope `host` only. A task waits in the queue of its own cgroup (where the CPU controller is on),
+ * runqlen: how many tasks wait for the CPU that an owned one has, sampled. An idle CPU runs nobody's task, so it is
+ * sampled in scope `host` only. A task waits in the queue of its own cgroup (where the CPU controller is on),
  * and only that is looked at: in it stand those that compete with it directly, a group below it counting as one.
  */
 #include "hist.bpf.h"
+#include "sample.bpf.h"
 
 const volatile bool by_cpu;
 const volatile bool whole_cpu;
@@ -44,11 +45,10 @@ static __always_inline __u32 queue_length(struct cfs_rq *queue)
 	return all == here && asleep <= here ? here - asleep : here;
 }
 
-TRACE_SAMPLE("", sample)
+SAMPLE_CPU_TIME(sample)
 {
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	struct cfs_rq *queue = BPF_CORE_READ(task, se.cfs_rq);
-	__u32 cpu = by_cpu ? bpf_get_smp_processor_id() : 0;
+	__u32 key = by_cpu ? cpu : 0;
 	__u32 length;
 	bool in_it;
 
@@ -61,6 +61,6 @@ TRACE_SAMPLE("", sample)
 	}
 	if (in_it && length)
 		length--;
-	hist_count(o, &lengths, &cpu, length, length);
+	hist_count_times(o, &lengths, &key, length, length, samples);
 	return 0;
 }

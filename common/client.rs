@@ -197,9 +197,9 @@ impl Client {
             entries: plan.entries.iter().map(|(map, entries)| (owned(map), *entries)).collect(),
             depths: plan.depths.iter().map(|(map, frames)| (owned(map), *frames)).collect(),
             functions: plan.functions.iter().map(|f| f.offsets.clone()).collect(),
+            samples: plan.samples.iter().map(|(program, sample)| (owned(program), (*sample).into())).collect(),
             kernel_functions: plan.kernel_functions.iter().map(owned).collect(),
             sets: plan.only_sets.clone(),
-            sample: plan.sample.map(|s| (s.kind.0, s.kind.1, s.hertz)),
             events: plan.events,
             buffer,
         };

@@ -32,9 +32,9 @@ pub struct Plan {
     pub(crate) entries: Vec<(Name, u32)>,
     pub(crate) depths: Vec<(Name, u32)>,
     pub(crate) functions: Vec<UserFunctions>,
+    pub(crate) samples: Vec<(Name, Sample)>,
     pub(crate) kernel_functions: Vec<Name>,
     pub(crate) only_sets: Vec<u32>,
-    pub(crate) sample: Option<Sample>,
     pub(crate) events: bool,
 }
 
@@ -50,19 +50,46 @@ pub struct UserFunctions {
     pub offsets: Vec<u64>,
 }
 
-/// A perf event for the tool's `perf_event` program.
+/// A perf event, at which a `perf_event` program of the tool runs.
 #[derive(Clone, Copy, Debug)]
 pub struct Sample {
     /// `PERF_TYPE_*` and its `config`.
     pub kind: (u32, u64),
-    /// Samples a second on each CPU.
-    pub hertz: u64,
+    /// How often.
+    pub rate: Rate,
+}
+
+/// How often a program runs at an event, on each CPU.
+#[derive(Clone, Copy, Debug)]
+pub enum Rate {
+    /// So many times a second.
+    Hertz(u64),
+    /// Each time that the event has happened so many times more.
+    Period(u64),
 }
 
 impl Sample {
     /// The CPU clock: ticks on idle CPUs too.
     pub fn cpu_clock(hertz: u64) -> Self {
-        Self { kind: (libbpf_sys::PERF_TYPE_SOFTWARE, libbpf_sys::PERF_COUNT_SW_CPU_CLOCK.into()), hertz }
+        let kind = (libbpf_sys::PERF_TYPE_SOFTWARE, libbpf_sys::PERF_COUNT_SW_CPU_CLOCK.into());
+        Self { kind, rate: Rate::Hertz(hertz) }
+    }
+
+    /// Accesses to the last-level cache.
+    pub fn cache_references(period: u64) -> Self {
+        let kind = (libbpf_sys::PERF_TYPE_HARDWARE, libbpf_sys::PERF_COUNT_HW_CACHE_REFERENCES.into());
+        Self { kind, rate: Rate::Period(period) }
+    }
+
+    /// Those that the last-level cache cannot serve.
+    pub fn cache_misses(period: u64) -> Self {
+        let kind = (libbpf_sys::PERF_TYPE_HARDWARE, libbpf_sys::PERF_COUNT_HW_CACHE_MISSES.into());
+        Self { kind, rate: Rate::Period(period) }
+    }
+
+    /// Does it count what happens in the last-level cache?
+    pub fn is_of_cache(&self) -> bool {
+        [Self::cache_references(1).kind, Self::cache_misses(1).kind].contains(&self.kind)
     }
 }
 
@@ -101,9 +128,9 @@ impl Plan {
             entries: Vec::new(),
             depths: Vec::new(),
             functions: Vec::new(),
+            samples: Vec::new(),
             kernel_functions: Vec::new(),
             only_sets: Vec::new(),
-            sample: None,
             events: false,
         })
     }
@@ -157,10 +184,18 @@ impl Plan {
         self
     }
 
-    /// Runs the `perf_event` program at this event, on every CPU.
-    pub fn sample(&mut self, sample: Sample) -> &mut Self {
-        self.sample = Some(sample);
+    /// Runs the `perf_event` program of that name at this event, on every CPU.
+    pub fn sample(&mut self, program: impl Into<Name>, sample: Sample) -> &mut Self {
+        self.samples.push((program.into(), sample));
         self
+    }
+
+    /// Samples the tasks that have a CPU so many times in each second of CPU time (`bpf/sample.bpf.h`), with `idle`
+    /// idle CPUs too.
+    pub fn sample_cpu_time(&mut self, hertz: u64, idle: bool) -> &mut Self {
+        self.sample("sample", Sample::cpu_clock(hertz))
+            .knob("sample_ns", 1_000_000_000 / hertz.max(1))
+            .knob("with_idle", idle)
     }
 
     /// The tool sends events; without this the ring is not made.
@@ -421,6 +456,7 @@ fn wanted<'p>(plan: &Plan, programs: &'p [Program], set: u32, host: bool, family
     let wanted = |p: &&Program| {
         (p.sets.is_empty() || p.sets.contains(&set))
             && p.when.as_deref().is_none_or(|knob| plan.is_set(knob))
+            && !p.unless.as_deref().is_some_and(|knob| plan.is_set(knob))
             && match p.subject {
                 Subject::Family => family,
                 Subject::Host => host,
@@ -520,7 +556,11 @@ fn load_with<'p>(
     let wanted = wanted(plan, programs, set, host, owner.family != 0);
     ensure!(
         wanted.iter().any(|p| p.subject != Subject::Family),
-        "it has a meaning for the whole machine only (--scope host)"
+        if host {
+            "it sees tasks alone, and no idle CPU"
+        } else {
+            "it has a meaning for the whole machine only (--scope host)"
+        }
     );
 
     write_data(plan, owner, &mut object)?;
@@ -612,7 +652,11 @@ fn link(program: &mut OpenProgramMut<'_>, ids: Ids) -> Result<()> {
 /// What would mend a failed attachment, where the errno does not say it.
 fn attach_hint(program: &Program, error: &anyhow::Error) -> &'static str {
     let denied = |e: &libbpf_rs::Error| e.kind() == libbpf_rs::ErrorKind::PermissionDenied;
+    let errno = || error.downcast_ref::<std::io::Error>().and_then(std::io::Error::raw_os_error);
     match program.section.split('/').next().unwrap_or_default() {
+        "perf_event" if errno().is_some_and(is_uncounted) => {
+            " (no hardware here counts that: virtual machines mostly lack it, and so do some CPUs)"
+        }
         // They go through perf_event_open, and newer and stable kernels no longer grant that to CAP_PERFMON.
         kind if kind.starts_with('u') && error.downcast_ref().is_some_and(denied) => {
             " (without uprobe.multi, which Linux 6.6 has, uprobes need CAP_SYS_ADMIN)"
@@ -722,9 +766,10 @@ impl Loaded {
                 }
             }
             "perf_event" => {
-                let sample = plan.sample.context("no perf event asked for")?;
+                let (_, sample) =
+                    plan.samples.iter().find(|(of, _)| *of == program.name).context("no perf event asked for")?;
                 for cpu in online_cpus()? {
-                    let event = perf_event(sample, cpu)?;
+                    let event = perf_event(*sample, cpu)?;
                     links.push(prog.attach_perf_event(event.as_raw_fd())?);
                     // From here on it is the link's, which closes it.
                     let _ = event.into_raw_fd();
@@ -930,11 +975,41 @@ fn cpu_list(text: &str) -> Option<Vec<i32>> {
     Some(cpus)
 }
 
-fn perf_event(sample: Sample, cpu: i32) -> Result<OwnedFd> {
+/// Can this machine's hardware count what happens in the last-level cache? True too where that cannot be asked.
+pub fn counts_cache() -> bool {
+    let mut attr = attributes(Sample::cache_misses(1));
+    // What everybody may ask for: a count of one's own.
+    attr.set_exclude_kernel(1);
+    // SAFETY: the attributes are initialised and `size` is theirs; the kernel returns a new descriptor or -1.
+    let fd = unsafe { libc::syscall(libc::SYS_perf_event_open, &attr, 0, -1, -1, libbpf_sys::PERF_FLAG_FD_CLOEXEC) };
+    if fd < 0 {
+        return !std::io::Error::last_os_error().raw_os_error().is_some_and(is_uncounted);
+    }
+    // SAFETY: just returned, and nobody else's.
+    drop(unsafe { OwnedFd::from_raw_fd(fd as RawFd) });
+    true
+}
+
+/// Is it what perf_event_open() says of what the hardware does not count?
+fn is_uncounted(errno: i32) -> bool {
+    [libc::ENOENT, libc::EOPNOTSUPP, libc::ENODEV].contains(&errno)
+}
+
+fn attributes(sample: Sample) -> libbpf_sys::perf_event_attr {
     let mut attr = libbpf_sys::perf_event_attr { type_: sample.kind.0, config: sample.kind.1, ..Default::default() };
     attr.size = size_of_val(&attr) as u32;
-    attr.__bindgen_anon_1.sample_freq = sample.hertz;
-    attr.set_freq(1);
+    match sample.rate {
+        Rate::Hertz(hertz) => {
+            attr.__bindgen_anon_1.sample_freq = hertz;
+            attr.set_freq(1);
+        }
+        Rate::Period(events) => attr.__bindgen_anon_1.sample_period = events,
+    }
+    attr
+}
+
+fn perf_event(sample: Sample, cpu: i32) -> Result<OwnedFd> {
+    let attr = attributes(sample);
     // SAFETY: the attributes are initialised and `size` is theirs; the kernel returns a new descriptor or -1.
     let fd = unsafe { libc::syscall(libc::SYS_perf_event_open, &attr, -1, cpu, -1, libbpf_sys::PERF_FLAG_FD_CLOEXEC) };
     if fd < 0 {

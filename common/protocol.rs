@@ -11,6 +11,8 @@ use std::fmt;
 use anyhow::{Result, bail, ensure};
 use cbpf_bpf::events::LAYOUT;
 
+use crate::engine::{Rate, Sample};
+
 /// Of the messages below. To be raised when one of them changes.
 pub const VERSION: u16 = 2;
 /// The first field of each side's first message.
@@ -258,16 +260,47 @@ record! {
         depths: Vec<(String, u32)>,
         /// Offsets of functions, for each file.
         functions: Vec<Vec<u64>>,
+        /// Perf events, by the program that runs at each.
+        samples: Vec<(String, Event)>,
         /// Functions of the kernel.
         kernel_functions: Vec<String>,
         /// The sets to try; none: all.
         sets: Vec<u32>,
-        /// Perf type, its config, samples a second.
-        sample: Option<(u32, u64, u64)>,
         /// Does the tool send events?
         events: bool,
         /// Size of the ring, bytes.
         buffer: u32,
+    }
+}
+
+record! {
+    /// A perf event.
+    Event {
+        /// Perf type.
+        kind: u32,
+        /// Its config.
+        config: u64,
+        /// Is the rate in events from one sample to the next? Else it is in samples a second.
+        period: bool,
+        /// How often to sample.
+        rate: u64,
+    }
+}
+
+impl From<Sample> for Event {
+    fn from(sample: Sample) -> Self {
+        let (period, rate) = match sample.rate {
+            Rate::Hertz(hertz) => (false, hertz),
+            Rate::Period(events) => (true, events),
+        };
+        Self { kind: sample.kind.0, config: sample.kind.1, period, rate }
+    }
+}
+
+impl From<&Event> for Sample {
+    fn from(event: &Event) -> Self {
+        let rate = if event.period { Rate::Period(event.rate) } else { Rate::Hertz(event.rate) };
+        Self { kind: (event.kind, event.config), rate }
     }
 }
 
@@ -433,9 +466,9 @@ mod tests {
                 entries: vec![("hists".into(), 1)],
                 depths: vec![("stacks".into(), 127)],
                 functions: vec![vec![1, 2], vec![]],
+                samples: vec![("sample".into(), Sample::cpu_clock(49).into())],
                 kernel_functions: vec!["vfs_read".into()],
                 sets: vec![1, 2],
-                sample: Some((1, 0, 49)),
                 events: true,
                 buffer: 4096,
             }),

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 use libbpf_rs::btf::{Btf, types};
 use libbpf_sys as sys;
 
+use crate::engine;
 use crate::grant::Status;
 use crate::owner;
 use crate::token::{self, Token};
@@ -103,6 +104,7 @@ pub fn features(btf: &Btf<'_>) -> Vec<Feature> {
             has_function(btf, "bpf_snprintf"),
             "kernel stacks by a token; Linux 5.13",
         ),
+        feature("hardware counters", engine::counts_cache(), "llcstat; virtual machines mostly have none"),
     ]
 }
 

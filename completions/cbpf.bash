@@ -82,6 +82,9 @@ _cbpf() {
             cbpf,list)
                 cmd="cbpf__subcmd__list"
                 ;;
+            cbpf,llcstat)
+                cmd="cbpf__subcmd__llcstat"
+                ;;
             cbpf,mountsnoop)
                 cmd="cbpf__subcmd__mountsnoop"
                 ;;
@@ -137,7 +140,7 @@ _cbpf() {
 
     case "${cmd}" in
         cbpf)
-            opts="-h -V --help --version bashreadline bindsnoop biolatency biopattern biosnoop biostacks bitesize cachestat cpudist cpufreq drsnoop execsnoop exitsnoop filelife filetop fsdist fsslower funclatency gethostlatency hardirqs mountsnoop offcputime oomkill opensnoop runqlat runqlen runqslower softirqs solisten statsnoop syscount tcpconnect tcpconnlat tcprtt tcpsynbl vfsstat list doctor"
+            opts="-h -V --help --version bashreadline bindsnoop biolatency biopattern biosnoop biostacks bitesize cachestat cpudist cpufreq drsnoop execsnoop exitsnoop filelife filetop fsdist fsslower funclatency gethostlatency hardirqs llcstat mountsnoop offcputime oomkill opensnoop runqlat runqlen runqslower softirqs solisten statsnoop syscount tcpconnect tcpconnlat tcprtt tcpsynbl vfsstat list doctor"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1755,6 +1758,84 @@ _cbpf() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cbpf__subcmd__llcstat)
+            opts="-c -t -p -u -d -q -v -h -V --sample-period --sample_period --tids --scope --pid --tid --uid --cgroup --grant --token --duration --buffer --on-loss --json --quiet --verbose --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --sample_period)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sample-period)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --scope)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --pid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -u)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cgroup)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --grant)
+                    COMPREPLY=($(compgen -W "auto token daemon strict" -- "${cur}"))
+                    return 0
+                    ;;
+                --token)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --duration)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -d)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --buffer)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --on-loss)
+                    COMPREPLY=($(compgen -W "warn fail" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

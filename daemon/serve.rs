@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use cbpf_bpf::events::cbpf_owner;
 use cbpf_common::client::SOCKET;
 use cbpf_common::elf;
-use cbpf_common::engine::{self, Loaded, Plan, Refused, Sample, UserFunctions};
+use cbpf_common::engine::{self, Loaded, Plan, Rate, Refused, Sample, UserFunctions};
 use cbpf_common::fds;
 use cbpf_common::owner::{self, Narrow, Scope};
 use cbpf_common::protocol::{
@@ -42,6 +42,10 @@ const LOOK: u16 = 1000;
 const MOST_OFFSETS: usize = 2048;
 /// The most samples a second on each CPU.
 const MOST_HERTZ: u64 = 1000;
+/// Where a sample is taken after every so many events, the fewest of them: a busy CPU makes some ten million references
+/// to its last-level cache a second. The kernel has a bound too (`kernel.perf_event_max_sample_rate`), but
+/// that is for the whole machine.
+const LEAST_PERIOD: u64 = 10_000;
 
 pub fn run(words: &[&str]) -> Result<()> {
     let (mut path, mut policy) = (PathBuf::from(SOCKET), PathBuf::from(policy::DIR));
@@ -103,11 +107,12 @@ fn activated() -> Result<Option<OwnedFd>> {
         return Ok(None);
     }
     ensure!(number("LISTEN_FDS") == Some(1), "systemd passed more or fewer sockets than one");
-    // SAFETY: the protocol says that descriptor 3 is passed to this process.
-    let socket = unsafe { OwnedFd::from_raw_fd(3) };
-    let kind = getsockopt(&socket, sockopt::SockType).context("systemd passed no socket")?;
+    // SAFETY: looked at for one call only, and one that fails where there is no such descriptor.
+    let kind =
+        getsockopt(&unsafe { BorrowedFd::borrow_raw(3) }, sockopt::SockType).context("systemd passed no socket")?;
     ensure!(kind == SockType::SeqPacket, "the socket must be a ListenSequentialPacket= one");
-    Ok(Some(socket))
+    // SAFETY: it is there, and the protocol says that it is passed to this process, which has not used it before.
+    Ok(Some(unsafe { OwnedFd::from_raw_fd(3) }))
 }
 
 fn listen_at(path: &Path) -> Result<OwnedFd> {
@@ -456,11 +461,21 @@ fn plan(start: &Start, fds: Vec<OwnedFd>) -> Result<Plan> {
         plan.at_kernel(function.clone())?;
     }
     plan.sets(&start.sets);
-    if let Some((kind, config, hertz)) = start.sample {
+    for (program, event) in &start.samples {
+        let sample = Sample::from(event);
         // PERF_TYPE_HARDWARE and PERF_TYPE_SOFTWARE, of which neither has an address or a register in its config.
-        ensure!(kind <= 1 && config < 16, "a kind of sample that is not allowed");
-        ensure!((1..=MOST_HERTZ).contains(&hertz), "at most {MOST_HERTZ} samples a second");
-        plan.sample(Sample { kind: (kind, config), hertz });
+        let known = sample.kind.0 <= 1 && sample.kind.1 < 16;
+        match sample.rate {
+            Rate::Hertz(hertz) if known => {
+                ensure!((1..=MOST_HERTZ).contains(&hertz), "at most {MOST_HERTZ} samples a second");
+            }
+            // Not cycles or clocks, say, which are many.
+            Rate::Period(period) if sample.is_of_cache() => {
+                ensure!(period >= LEAST_PERIOD, "a sample after {LEAST_PERIOD} events at least");
+            }
+            _ => bail!("a kind of sample that is not allowed"),
+        }
+        plan.sample(program.clone(), sample);
     }
     if start.events {
         ensure!(start.buffer.is_power_of_two() && start.buffer >= 4096, "a ring of {} bytes", start.buffer);

@@ -37,6 +37,7 @@ EOF
 step "format" make -s format-check
 step "build, as users do" cargo build --release
 step "static build" make -s static
+step "packages" make -s deb
 step "lints" cargo clippy -q --workspace --all-targets -- -D warnings
 step "units" cargo test -q --workspace --no-fail-fast
 step "build of the tests" cargo build -q -p cbpf-tests
@@ -45,6 +46,7 @@ export CBPF
 step "this kernel" target/debug/cbpf-suite here
 step "kernel ladder" target/debug/cbpf-ladder
 step "demo" tests/demo.sh target/release/cbpf
+step "packages in a clean root" tests/packages.sh target/deb
 
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ]

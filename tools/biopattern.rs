@@ -106,25 +106,19 @@ impl Tool {
     }
 }
 
-/// What is known of the reports before.
-#[derive(Default)]
-pub struct Before {
-    seen: Deltas<cbpf_tally>,
-    headed: bool,
-}
-
 impl Report for Tool {
-    type State = Before;
+    type State = Deltas<cbpf_tally>;
+
+    fn table(&self) -> Vec<Column> {
+        self.columns()
+    }
 
     fn interval(&self) -> (Option<Duration>, Option<u64>) {
         (self.interval.interval, self.interval.count)
     }
 
-    fn report(&self, _: &Context, session: &Session, before: &mut Before, out: &mut Out) -> Result<u64> {
-        if !std::mem::replace(&mut before.headed, true) {
-            out.header(&self.columns())?;
-        }
-        let (gained, events) = before.seen.step(session.snapshot("tallies")?);
+    fn report(&self, _: &Context, session: &Session, seen: &mut Self::State, out: &mut Out) -> Result<u64> {
+        let (gained, events) = seen.step(session.snapshot("tallies")?);
         self.print(out, &Disks::read().unwrap_or_default(), gained)?;
         Ok(events)
     }

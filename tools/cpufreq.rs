@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use cbpf_bpf::events::{cbpf_hist, cpufreq_key};
 use cbpf_common::delta::Cumulative as _;
-use cbpf_common::engine::{Plan, Refused, Sample};
+use cbpf_common::engine::{Plan, Refused};
 use cbpf_common::options::Shared;
 use cbpf_common::out::{Hist, Label, Out, until_nul};
 use cbpf_common::owner::Scope;
@@ -43,14 +43,16 @@ impl tool::Tool for Tool {
     const ABOUT: &'static str = "Sample how fast the CPUs run that tasks have, as a histogram for each name";
     const NOTES: &'static str = "A sample is taken when a task of the scope has the CPU. The frequency is the one that the kernel \
         has set: where the hardware chooses by itself (intel_pstate, amd-pstate) it stays what it was at the start. Virtual \
-        machines mostly know none at all.";
+        machines mostly know none at all. Where perf events are not to be had, as by a token, samples are taken when the scheduler \
+        accounts for the time that tasks have run: as many, each with the frequency of that moment, up to a tick late; before \
+        Linux 5.16 none of real-time tasks.";
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
         ("cbpf cpufreq -d 5", "how fast your tasks are run, for 5 seconds"),
         ("cbpf cpufreq -f 199 -- make", "the same for a build, with more samples"),
         ("sudo cbpf cpufreq --scope host", "every CPU of the machine, idle or not"),
     ];
 
-    fn plan(&self, _: &Shared, plan: &mut Plan) -> Result<()> {
+    fn plan(&self, shared: &Shared, plan: &mut Plan) -> Result<()> {
         let khz = frequencies();
         if khz.is_empty() {
             let why = format!("no CPU of this machine says how fast it runs ({CPU}/cpu*/cpufreq: there is no driver)");
@@ -58,7 +60,7 @@ impl tool::Tool for Tool {
         }
         let bytes: Vec<u8> = khz.iter().flat_map(|khz| khz.to_ne_bytes()).collect();
         plan.knob("first_khz", bytes);
-        plan.sample(Sample::cpu_clock(self.frequency));
+        plan.sample_cpu_time(self.frequency, shared.scope == Some(Scope::Host));
         Ok(())
     }
 }

@@ -7,6 +7,7 @@ use std::io::Write as _;
 use anyhow::Result;
 use cbpf_common::engine::{self, Refused};
 use cbpf_common::grant::{self, Grant, Request, Survey};
+use cbpf_common::options::BUFFER;
 use cbpf_common::owner::Scope;
 use cbpf_common::session::Session;
 use cbpf_common::survey::{self, Process, Subprograms};
@@ -19,8 +20,6 @@ use crate::registry::TOOLS;
 use crate::run::Status;
 use crate::tool::Entry;
 
-/// Size of the ring, unless an option says otherwise.
-const BUFFER: u32 = 4 << 20;
 const CAP_SYS_ADMIN: u32 = 21;
 
 /// Its command line.

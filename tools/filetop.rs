@@ -126,6 +126,12 @@ impl Tool {
 impl Report for Tool {
     type State = Deltas<filetop_value>;
 
+    const OWN_HEADER: bool = true;
+
+    fn table(&self) -> Vec<Column> {
+        columns()
+    }
+
     fn interval(&self) -> (Option<Duration>, Option<u64>) {
         (Some(self.interval.interval.unwrap_or(Duration::from_secs(1))), self.interval.count)
     }

@@ -27,6 +27,7 @@ macro_rules! tools {
             gethostlatency: stream,
             hardirqs: report,
             ksnoop: stream,
+            llcstat: report,
             mountsnoop: stream,
             offcputime: report,
             oomkill: stream,

@@ -140,7 +140,8 @@ pub fn report<T: Report>(name: &'static str, matches: &ArgMatches) -> Result<Sta
     let mut shown = 0;
     let mut next = interval.map(|i| Instant::now() + i);
     let heading = tool.heading(&trace.context);
-    let result = trace.open_output(heading, &tool.table()).and_then(|()| {
+    let columns = if T::OWN_HEADER { Vec::new() } else { tool.table() };
+    let result = trace.open_output(heading, &columns).and_then(|()| {
         loop {
             let end = loop {
                 let tick = T::TICK.map(|t| Instant::now() + t);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use cbpf_bpf::events::cbpf_hist;
 use cbpf_common::delta::{Cumulative as _, Deltas};
-use cbpf_common::engine::{self, Plan, Sample};
+use cbpf_common::engine::{self, Plan};
 use cbpf_common::options::{Interval, Shared};
 use cbpf_common::out::{Column, Format, Hist, Label, Out};
 use cbpf_common::owner::Scope;
@@ -39,7 +39,9 @@ impl tool::Tool for Tool {
     const NAME: &'static str = "runqlen";
     const ABOUT: &'static str = "Show how many tasks wait for the CPU that another one has, as a histogram";
     const NOTES: &'static str = "A sample is taken when a task of the scope has the CPU, and counts the others in the queue of its cgroup. \
-        Times when your tasks do not run are not in it; cbpf runqlat shows how long they wait.";
+        Times when your tasks do not run are not in it; cbpf runqlat shows how long they wait. \
+        Where perf events are not to be had, as by a token, samples are taken when the scheduler accounts for the time that tasks \
+        have run: as many, and of the same queue; before Linux 5.16 none of real-time tasks.";
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
         ("cbpf runqlen 1 10", "ten times, what a second of samples shows"),
         ("cbpf runqlen -C -O 5", "how often anybody waits, on each CPU"),
@@ -51,7 +53,7 @@ impl tool::Tool for Tool {
             let why = "-H: the whole queue of a CPU tells of everybody's tasks; root of the host sees it with --scope host";
             return Err(Usage(why.into()).into());
         }
-        plan.sample(Sample::cpu_clock(self.frequency))
+        plan.sample_cpu_time(self.frequency, shared.scope == Some(Scope::Host))
             .knob("by_cpu", self.cpus)
             .knob("whole_cpu", self.host)
             .entries("lengths", if self.cpus { engine::possible_cpus()? } else { 1 });
@@ -59,8 +61,22 @@ impl tool::Tool for Tool {
     }
 }
 
+/// Of -O, in JSON; the text is a line.
+const OCCUPANCY: &[Column] = &[
+    Column::right("CPU", "cpu", 3),
+    Column::right("SAMPLES", "samples", 0),
+    Column::right("QUEUED", "queued", 0),
+    Column::right("RUNQOCC", "runqocc", 0),
+];
+
 impl tool::Report for Tool {
     type State = Deltas<cbpf_hist>;
+
+    const OWN_HEADER: bool = true;
+
+    fn table(&self) -> Vec<Column> {
+        OCCUPANCY.to_vec()
+    }
 
     fn interval(&self) -> (Option<Duration>, Option<u64>) {
         (self.interval.interval, self.interval.count)
@@ -92,17 +108,11 @@ impl Tool {
     }
 
     fn occupancy(&self, cpu: u32, hist: &cbpf_hist, out: &mut Out) -> std::io::Result<()> {
-        const COLUMNS: &[Column] = &[
-            Column::right("CPU", "cpu", 3),
-            Column::right("SAMPLES", "samples", 0),
-            Column::right("QUEUED", "queued", 0),
-            Column::right("RUNQOCC", "runqocc", 0),
-        ];
         let samples = hist.count();
         let queued = samples - hist.slots[0];
         let percent = 100.0 * queued as f64 / samples.max(1) as f64;
         if out.format() == Format::Json {
-            return out.row("occupancy", None, COLUMNS, |row| {
+            return out.row("occupancy", None, OCCUPANCY, |row| {
                 row.opt_u64(self.cpus.then_some(cpu)).u64(samples).u64(queued).float(percent, 2);
             });
         }

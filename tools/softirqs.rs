@@ -110,6 +110,12 @@ pub struct Seen {
 impl Report for Tool {
     type State = Seen;
 
+    const OWN_HEADER: bool = true;
+
+    fn table(&self) -> Vec<Column> {
+        self.columns().to_vec()
+    }
+
     fn interval(&self) -> (Option<Duration>, Option<u64>) {
         (self.interval.interval, self.interval.count)
     }

@@ -185,6 +185,12 @@ impl Tool {
 impl Report for Tool {
     type State = Deltas<cbpf_tally>;
 
+    const OWN_HEADER: bool = true;
+
+    fn table(&self) -> Vec<Column> {
+        self.columns()
+    }
+
     fn interval(&self) -> (Option<Duration>, Option<u64>) {
         (self.interval.filter(|i| !i.is_zero()), None)
     }

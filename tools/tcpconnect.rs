@@ -100,13 +100,7 @@ impl Stream for Tool {
 
 impl Tool {
     fn print(&self, out: &mut Out, mut gained: Vec<(cbpf_ends, cbpf_tally)>) -> Result<()> {
-        let columns = [
-            Column::left("LADDR", "laddr", 25),
-            Column::left("RADDR", "raddr", 25),
-            Column::left("LPORT", "lport", 20).when(self.source_port),
-            Column::left("RPORT", "rport", 20),
-            Column::left("CONNECTS", "connects", 10),
-        ];
+        let columns = self.table();
         out.header(&columns)?;
         gained.sort_by_key(|(ends, tally)| (Reverse(tally.count), ends.daddr, ends.dport, ends.saddr, ends.lport));
         for (ends, tally) in &gained {
@@ -125,6 +119,18 @@ impl Tool {
 
 impl Report for Tool {
     type State = Deltas<cbpf_tally>;
+
+    const OWN_HEADER: bool = true;
+
+    fn table(&self) -> Vec<Column> {
+        vec![
+            Column::left("LADDR", "laddr", 25),
+            Column::left("RADDR", "raddr", 25),
+            Column::left("LPORT", "lport", 20).when(self.source_port),
+            Column::left("RPORT", "rport", 20),
+            Column::left("CONNECTS", "connects", 10),
+        ]
+    }
 
     fn interval(&self) -> (Option<Duration>, Option<u64>) {
         (None, None)

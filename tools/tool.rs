@@ -70,10 +70,12 @@ pub trait Report: Tool {
     fn heading(&self, _: &Context) -> Option<&'static str> {
         None
     }
-    /// The columns, where every report is a row and the header stands once above them.
+    /// The columns, where a report has rows.
     fn table(&self) -> Vec<Column> {
         Vec::new()
     }
+    /// Does a report print the header itself? Otherwise it stands once above all of them.
+    const OWN_HEADER: bool = false;
     /// State between two reports.
     type State: Default;
     /// How often to call [`Report::tick`], if at all.
@@ -101,6 +103,9 @@ pub struct Entry {
     /// [`Tool::EXAMPLES`].
     #[cfg_attr(not(test), allow(dead_code))]
     pub examples: &'static [(&'static str, &'static str)],
+    /// Every column that its rows can have, whatever the options.
+    #[cfg_attr(not(test), allow(dead_code))]
+    pub columns: fn() -> Vec<Column>,
     /// Runs it, under the name that was typed.
     pub run: Run,
     /// What it asks for without any option but the scope `host`, if so.
@@ -112,13 +117,14 @@ type Run = fn(&'static str, &ArgMatches) -> Result<Status>;
 type PlanOf = fn(bool) -> Result<Plan>;
 
 impl Entry {
-    const fn of<T: Tool>(run: Run, plan: PlanOf) -> Self {
+    const fn of<T: Tool>(run: Run, plan: PlanOf, columns: fn() -> Vec<Column>) -> Self {
         Self {
             name: T::NAME,
             about: T::ABOUT,
             command: command::<T>,
             notes: T::NOTES,
             examples: T::EXAMPLES,
+            columns,
             run,
             plan,
         }
@@ -126,18 +132,28 @@ impl Entry {
 
     /// An entry for a [`Stream`].
     pub const fn stream<T: Stream>() -> Self {
-        Self::of::<T>(run::stream::<T>, |host| plan::<T>(|_| true, host))
+        Self::of::<T>(run::stream::<T>, |host| plan::<T>(|_| true, host), || columns(T::columns))
     }
 
     /// An entry for a [`Report`].
     pub const fn report<T: Report>() -> Self {
-        Self::of::<T>(run::report::<T>, |host| plan::<T>(|_| false, host))
+        Self::of::<T>(run::report::<T>, |host| plan::<T>(|_| false, host), || columns(T::table))
     }
 
     /// An entry for what is a [`Report`] with some options and a [`Stream`] with others.
     pub const fn either<T: Stream + Report>() -> Self {
-        Self::of::<T>(run::either::<T>, |host| plan::<T>(|tool| !tool.reports(), host))
+        Self::of::<T>(
+            run::either::<T>,
+            |host| plan::<T>(|tool| !tool.reports(), host),
+            || columns(|tool: &T| [tool.columns(), tool.table()].concat()),
+        )
     }
+}
+
+/// Of the tool without options: those that options show are there too, hidden.
+fn columns<T: Tool>(of: fn(&T) -> Vec<Column>) -> Vec<Column> {
+    let matches = command::<T>().try_get_matches_from([T::NAME]);
+    matches.and_then(|matches| T::from_arg_matches(&matches)).map(|tool| of(&tool)).unwrap_or_default()
 }
 
 fn plan<T: Tool>(events: fn(&T) -> bool, host: bool) -> Result<Plan> {

@@ -32,6 +32,7 @@ cases! {
     gethostlatency,
     hardirqs,
     ksnoop,
+    llcstat,
     mountsnoop,
     offcputime,
     oomkill,

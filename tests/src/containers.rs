@@ -383,7 +383,7 @@ fn by_hook() -> Result<()> {
     let profile = podman.profile("with-bpf.json", &profile_with_bpf()?)?;
     let text = include_str!("../../packaging/oci-hooks/cbpf.json");
     let mut hook: Value = serde_json::from_str(text)?;
-    ensure!(hook["hook"]["path"] == "/usr/bin/cbpfd" && hook["stages"] == json!(["createRuntime"]), "{text}");
+    ensure!(hook["hook"]["path"] == "/usr/sbin/cbpfd" && hook["stages"] == json!(["createRuntime"]), "{text}");
     hook["hook"]["path"] = json!(cbpf()?.with_file_name("cbpfd"));
     let hooks = podman.dir.join("hooks");
     fs::create_dir(&hooks)?;

@@ -5,7 +5,7 @@ use std::ffi::c_void;
 use std::fs::{self, File};
 use std::io::Read as _;
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -15,15 +15,16 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use cbpf_common::fds;
-use cbpf_common::protocol::{Ask, Build, LONGEST, Message as _, Nothing, Start, Started, ToClient, ToDaemon};
+use cbpf_common::protocol::{Ask, Build, Event, LONGEST, Message as _, Nothing, Start, Started, ToClient, ToDaemon};
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::socket::{
-    AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, connect, setsockopt, socket, sockopt::ReceiveTimeout,
+    AddressFamily, Backlog, MsgFlags, SockFlag, SockType, UnixAddr, bind, connect, listen, setsockopt, socket,
+    sockopt::{ReceiveTimeout, SendTimeout},
 };
 use nix::sys::time::{TimeVal, TimeValLike as _};
-use nix::sys::wait::waitpid;
+use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, Uid, fork, setresuid};
 
 use crate::loss::closing_line;
@@ -50,22 +51,48 @@ impl Daemon {
         if !policy.is_empty() {
             fs::write(dir.join("policy.toml"), policy)?;
         }
+        Self::run(dir, None)
+    }
+
+    /// Starts one again where an earlier one was, or had its socket from a service manager that keeps it.
+    fn run(dir: PathBuf, listener: Option<BorrowedFd<'_>>) -> Result<Self> {
         let socket = dir.join("cbpf.sock");
-        let mut command = Command::new(cbpf()?.with_file_name("cbpfd"));
+        let daemon = cbpf()?.with_file_name("cbpfd");
+        // Who is passed a socket has to be told so by its own pid.
+        let mut command = if listener.is_some() {
+            let mut shell = Command::new("/bin/sh");
+            shell.args(["-c", "export LISTEN_PID=$$ LISTEN_FDS=1; exec \"$@\"", "sh"]).arg(daemon);
+            shell
+        } else {
+            Command::new(daemon)
+        };
         command.arg("serve").arg("--socket").arg(&socket).arg("--policy").arg(&dir);
         command.stdin(Stdio::null()).stderr(File::create(dir.join("log"))?);
-        // SAFETY: a system call only, between fork and exec.
+        let listener = listener.map(|fd| fd.as_raw_fd());
+        // SAFETY: system calls only, between fork and exec.
         unsafe {
-            command.pre_exec(|| {
+            command.pre_exec(move || {
                 libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-                Ok(())
+                // Where it is 3 already, dup2 would leave it to be closed by exec.
+                let passed = listener.is_none_or(|fd| match fd {
+                    3 => libc::fcntl(3, libc::F_SETFD, 0) == 0,
+                    fd => libc::dup2(fd, 3) == 3,
+                });
+                if passed { Ok(()) } else { Err(std::io::Error::last_os_error()) }
             });
         }
         let child = command.spawn().context("cbpfd")?;
         let daemon = Self { child, socket, dir };
-        let ready = || fs::read_to_string(daemon.dir.join("log")).is_ok_and(|log| log.contains("ready"));
+        let ready = || fs::read_to_string(daemon.dir.join("log")).is_ok_and(|log| log.contains("cbpfd: ready"));
         ensure!(within(Duration::from_secs(20), ready), "the daemon does not start: {}", daemon.log());
         Ok(daemon)
+    }
+
+    /// It is killed, which leaves its directory.
+    fn kill(mut self) -> Result<PathBuf> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(std::mem::take(&mut self.dir))
     }
 
     fn log(&self) -> String {
@@ -113,7 +140,9 @@ impl Drop for Daemon {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-        let _ = fs::remove_dir_all(&self.dir);
+        if !self.dir.as_os_str().is_empty() {
+            let _ = fs::remove_dir_all(&self.dir);
+        }
     }
 }
 
@@ -150,6 +179,8 @@ pub const TESTS: &[Test] = &[
     ("a client that would die of bpf()", no_bpf_call),
     ("kill -9 of a client leaves nothing", killed_client),
     ("the daemon's end is told, and what was counted", killed_daemon),
+    ("it starts again after it was killed", restarted),
+    ("clients that read nothing", stalled_clients),
     ("clients that lie, as users", liars),
     ("clients that change, as root", changers),
     ("root of a container is not root of the host", container_root),
@@ -275,6 +306,72 @@ fn killed_daemon() -> Result<()> {
         let (matched, shown, dropped) = closing_line(&stderr)?;
         ensure!(matched > 0 && matched == shown + dropped, "{args:?}: {stderr}");
     }
+    Ok(())
+}
+
+fn restarted() -> Result<()> {
+    // By hand: what is left of the socket is in the way.
+    let dir = Daemon::start("")?.kill()?;
+    ensure!(dir.join("cbpf.sock").exists(), "a daemon that was killed has no chance to remove its socket");
+    let daemon = Daemon::run(dir, None)?;
+    daemon.client("a short trace", Some(UID)).with_context(|| format!("started again: {}", daemon.log()))?;
+    // By a service manager: it keeps the socket, and who comes while there is no daemon waits for the next one.
+    let dir = daemon.kill()?;
+    let path = dir.join("cbpf.sock");
+    fs::remove_file(&path)?;
+    let listener = socket(AddressFamily::Unix, SockType::SeqPacket, SockFlag::SOCK_CLOEXEC, None)?;
+    bind(listener.as_raw_fd(), &UnixAddr::new(&path)?)?;
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o666))?;
+    listen(&listener, Backlog::new(16)?)?;
+    let first = Daemon::run(dir, Some(listener.as_fd()))?;
+    first.client("a short trace", Some(UID)).with_context(|| format!("passed a socket: {}", first.log()))?;
+    let dir = first.kill()?;
+    thread::scope(|scope| {
+        let waits = scope.spawn(|| {
+            let mut tool = Command::new(cbpf()?);
+            tool.args(["opensnoop", "--grant", "daemon", "--", "cat", "/etc/hosts"]).env("CBPF_SOCKET", &path);
+            process::become_user(&mut tool, UID, Vec::new());
+            Ok::<_, anyhow::Error>(tool.output()?)
+        });
+        thread::sleep(Duration::from_millis(300));
+        let second = Daemon::run(dir, Some(listener.as_fd()))?;
+        let done = waits.join().map_err(|_| anyhow::anyhow!("the client's thread panicked"))??;
+        let stderr = String::from_utf8_lossy(&done.stderr);
+        ensure!(done.status.success() && closing_line(&stderr)?.0 > 0, "{}: {stderr}", done.status);
+        drop(second);
+        Ok(())
+    })
+}
+
+fn stalled_clients() -> Result<()> {
+    let daemon = Daemon::start("")?;
+    // One that asks and does not take the answers. It has to be given up, and the others must not notice.
+    let mut command = Command::new(process::own_exe()?);
+    command.args(["client", "ask and read nothing"]).arg(&daemon.socket);
+    process::become_user(&mut command, UID, Vec::new());
+    let asking = command.spawn()?;
+    // One that stops reading its ring.
+    let mut tool = daemon.tool(&["opensnoop", "-n", "wk-loop", "--buffer", "64K"])?;
+    process::become_user(&mut tool, UID, Vec::new());
+    let reader = running(&mut tool)?;
+    let pid = Pid::from_raw(reader.id() as i32);
+    kill(pid, Signal::SIGSTOP)?;
+    let mut work = Command::new(process::own_exe()?);
+    work.args(["loop", "20000"]);
+    process::spawn(&mut work, Some(UID), 0)?.finish()?;
+    daemon.client("a short trace", Some(UID + 1))?;
+    kill(pid, Signal::SIGCONT)?;
+    kill(pid, Signal::SIGINT)?;
+    let done = reader.wait_with_output()?;
+    let stderr = String::from_utf8_lossy(&done.stderr);
+    let (matched, shown, dropped) = closing_line(&stderr)?;
+    ensure!(matched == 20_000 && matched == shown + dropped && dropped > 0 && shown > 0, "{stderr}");
+    let done = asking.wait_with_output()?;
+    ensure!(done.status.success(), "who asks and reads nothing: {}", done.status);
+    ensure!(
+        within(Duration::from_secs(10), || daemon.objects().is_ok_and(|left| left.is_empty())),
+        "something is left"
+    );
     Ok(())
 }
 
@@ -495,9 +592,9 @@ fn opensnoop() -> Start {
         entries: vec![],
         depths: vec![],
         functions: vec![],
+        samples: vec![],
         kernel_functions: vec![],
         sets: vec![],
-        sample: None,
         events: true,
         buffer: 65_536,
     }
@@ -511,6 +608,19 @@ const CLIENTS: &[Client] = &[
         let (line, ..) = Line::started(path, opensnoop())?;
         line.say(&ToDaemon::Detach(Nothing), &[])?;
         ensure!(matches!(line.hear()?.0, Some(ToClient::Number(_))));
+        Ok(())
+    }),
+    ("ask and read nothing", false, |path| {
+        let (line, ..) = Line::started(path, opensnoop())?;
+        setsockopt(&line.socket, SendTimeout, &TimeVal::seconds(1))?;
+        // Until neither side's queue takes any more, and then until the daemon has had enough of it.
+        let asked = (0..100_000).take_while(|_| line.say(&ToDaemon::Read("counts".into()), &[]).is_ok()).count();
+        ensure!(asked < 100_000, "the daemon queues answers without bound");
+        let patience = within(Duration::from_secs(30), || {
+            let asked = fds::send(&line.socket, &ToDaemon::Read("counts".into()).encode(), &[]);
+            asked == Err(Errno::EPIPE) || asked == Err(Errno::ECONNRESET)
+        });
+        ensure!(patience, "the daemon waits for it forever");
         Ok(())
     }),
     ("messages that are none", false, |path| {
@@ -588,8 +698,16 @@ const CLIENTS: &[Client] = &[
             },
         )?;
         try_with("frames", Start { depths: vec![("stacks".into(), u32::MAX)], ..opensnoop() })?;
-        try_with("samples a second", Start { sample: Some((1, 0, 1_000_000)), ..opensnoop() })?;
-        try_with("kind of sample", Start { sample: Some((5, 0x1234, 1)), ..opensnoop() })?;
+        let sample = |kind, config, period, rate| Start {
+            samples: vec![("sample".into(), Event { kind, config, period, rate })],
+            ..opensnoop()
+        };
+        try_with("samples a second", sample(1, 0, false, 1_000_000))?;
+        try_with("kind of sample", sample(5, 0x1234, false, 1))?;
+        // Misses may be counted, cycles and nanoseconds may not.
+        try_with("events at least", sample(0, 3, true, 100))?;
+        try_with("kind of sample", sample(0, 0, true, 1 << 40))?;
+        try_with("kind of sample", sample(1, 0, true, 1 << 40))?;
         let at = |function: &str, n: usize| vec![function.to_owned(); n];
         for bad in ["", "vfs_read+4", "p:x vfs_read", "a/b", "*", &"a".repeat(128)] {
             try_with("not the name of a function", Start { kernel_functions: at(bad, 1), ..opensnoop() })?;
@@ -756,6 +874,73 @@ const CLIENTS: &[Client] = &[
         setresuid(uid, uid, uid)?;
         line.say(&ToDaemon::Ask(line.ask()), &[])?;
         line.is_refused("uid")
+    }),
+    ("has the number of one that has gone", true, |path| {
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
+        // The first connects, hands its connection on, and ends.
+        // SAFETY: this process has one thread.
+        let first = match unsafe { fork() }? {
+            ForkResult::Child => {
+                let done = Line::open(path)
+                    .and_then(|line| Ok(fds::send(&theirs, &line.nonce, &[line.socket.as_fd()]).map(drop)?));
+                // SAFETY: ends the child without running the parent's exit handlers.
+                unsafe { libc::_exit(done.is_err().into()) }
+            }
+            ForkResult::Parent { child } => child,
+        };
+        waitpid(first, None)?;
+        let mut nonce = [0; 16];
+        let mut came = fds::receive(&ours, &mut nonce, MsgFlags::empty())?;
+        let line = Line { socket: came.fds.pop().context("no socket")?, nonce };
+        for _ in 0..100 {
+            // The next process gets the first one's number, unless somebody else is faster.
+            fs::write("/proc/sys/kernel/ns_last_pid", (first.as_raw() - 1).to_string())?;
+            // SAFETY: as above.
+            let second = match unsafe { fork() }? {
+                ForkResult::Child => {
+                    let same = Pid::this() == first;
+                    let refused =
+                        || line.say(&ToDaemon::Ask(line.ask()), &[]).and_then(|()| line.is_refused("has ended"));
+                    let done = !same || refused().inspect_err(|e| eprintln!("{e:#}")).is_ok();
+                    // SAFETY: as above.
+                    unsafe { libc::_exit((!done).into()) }
+                }
+                ForkResult::Parent { child } => child,
+            };
+            let status = waitpid(second, None)?;
+            if second == first {
+                ensure!(status == WaitStatus::Exited(second, 0), "it was taken for the first one: {status:?}");
+                return Ok(());
+            }
+        }
+        bail!("the number {first} was not to be had a second time")
+    }),
+    ("moves to another cgroup", true, |path| {
+        let mounts = fs::read_to_string("/proc/self/mounts")?;
+        let root = mounts.lines().find_map(|l| match l.split(' ').collect::<Vec<_>>()[..] {
+            [_, at, "cgroup2", ..] => Some(PathBuf::from(at)),
+            _ => None,
+        });
+        let root = root.context("no cgroup v2")?;
+        let home = fs::read_to_string("/proc/self/cgroup")?;
+        let home = root.join(home.lines().find_map(|l| l.strip_prefix("0::/")).context("no cgroup")?);
+        let group = root.join(format!("cbpf-moved-{}", std::process::id()));
+        fs::create_dir(&group)?;
+        // Root of the host may ask for its own cgroup, and then has it no longer.
+        let tried = || {
+            fs::write(group.join("cgroup.procs"), "0")?;
+            let line = Line::open(path)?;
+            line.say(&ToDaemon::Ask(Ask { scope: Some(1), ..line.ask() }), &[])?;
+            let answer = line.hear()?.0;
+            ensure!(matches!(answer, Some(ToClient::Granted(_))), "no grant for its own cgroup: {answer:?}");
+            fs::write(home.join("cgroup.procs"), "0")?;
+            line.is_refused("another cgroup")?;
+            line.is_over()
+        };
+        let refused = tried();
+        fs::write(home.join("cgroup.procs"), "0")?;
+        fs::remove_dir(&group)?;
+        refused
     }),
     ("is a set-uid program", true, |path| {
         setresuid(Uid::from_raw(UID), Uid::from_raw(0), Uid::from_raw(0))?;

@@ -15,6 +15,7 @@ mod newtool;
 mod preempted;
 mod process;
 mod refusals;
+mod sampling;
 mod token;
 mod verifier;
 mod writeback;
@@ -44,6 +45,8 @@ fn main() -> ExitCode {
         ["delegated", fd, ref args @ ..] => fd.parse().map_err(Into::into).and_then(|fd| token::delegated(fd, args)),
         ["delegate", ref numbers @ ..] => token::delegate(numbers),
         ["hostile"] => hostile::open_names(),
+        ["fault-and-sleep"] => sampling::fault_and_sleep(),
+        ["short-runs"] => sampling::short_runs(),
         ["crowd", who] => preempted::crowd(who),
         ["exec-in", group, ref program @ ..] => writeback::exec(group, program),
         ["write-in", group, file, kilobytes] => writeback::write(group, file, kilobytes),
@@ -207,6 +210,8 @@ fn suite(kernel: &str, filter: &str) -> Result<()> {
     plain("hostile names in JSON", &hostile::json);
     plain("preempted at a user function", &preempted::uprobe);
     plain("preempted at a tracepoint", &preempted::tracepoint);
+    plain("samples after so many events", &sampling::by_period);
+    plain("samples without perf events", &sampling::by_run_time);
     plain("no grant", &refusals::no_grant);
     plain("scopes that are not one's own", &refusals::scopes);
     plain("--on-loss", &refusals::lost);
