@@ -79,6 +79,9 @@ _cbpf() {
             cbpf,hardirqs)
                 cmd="cbpf__subcmd__hardirqs"
                 ;;
+            cbpf,ksnoop)
+                cmd="cbpf__subcmd__ksnoop"
+                ;;
             cbpf,list)
                 cmd="cbpf__subcmd__list"
                 ;;
@@ -146,7 +149,7 @@ _cbpf() {
 
     case "${cmd}" in
         cbpf)
-            opts="-h -V --help --version bashreadline bindsnoop biolatency biopattern biosnoop biostacks bitesize cachestat cpudist cpufreq drsnoop execsnoop exitsnoop filelife filetop fsdist fsslower funclatency gethostlatency hardirqs llcstat mountsnoop numamove offcputime oomkill opensnoop readahead runqlat runqlen runqslower softirqs solisten statsnoop syscount tcpconnect tcpconnlat tcprtt tcpsynbl vfsstat list doctor"
+            opts="-h -V --help --version bashreadline bindsnoop biolatency biopattern biosnoop biostacks bitesize cachestat cpudist cpufreq drsnoop execsnoop exitsnoop filelife filetop fsdist fsslower funclatency gethostlatency hardirqs ksnoop llcstat mountsnoop numamove offcputime oomkill opensnoop readahead runqlat runqlen runqslower softirqs solisten statsnoop syscount tcpconnect tcpconnlat tcprtt tcpsynbl vfsstat list doctor"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1739,6 +1742,88 @@ _cbpf() {
                     return 0
                     ;;
                 --duration)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --buffer)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --on-loss)
+                    COMPREPLY=($(compgen -W "warn fail" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cbpf__subcmd__ksnoop)
+            opts="-s -P -p -t -u -c -d -q -v -h -V --stack --pages --debug --scope --pid --tid --uid --cgroup --grant --token --duration --buffer --on-loss --json --quiet --verbose --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --pages)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -P)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --scope)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --pid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -t)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -u)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cgroup)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --grant)
+                    COMPREPLY=($(compgen -W "auto token daemon strict" -- "${cur}"))
+                    return 0
+                    ;;
+                --token)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --duration)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -d)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -46,6 +46,7 @@ complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "fsslower" -d 'Trace reads
 complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "funclatency" -d 'Show how long calls of a function of the kernel or of a program take, as a histogram'
 complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "gethostlatency" -d 'Trace host name lookups by getaddrinfo and gethostbyname, and how long each took'
 complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "hardirqs" -d 'Sum up the time that handlers of device interrupts take'
+complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "ksnoop" -d 'Trace calls of functions of the kernel, with their arguments and results'
 complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "llcstat" -d 'Show how often tasks refer to the last-level cache, and miss, on each CPU'
 complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "mountsnoop" -d 'Trace mount, umount, pivot_root and the calls of the newer mount interface'
 complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "numamove" -d 'Count pages that are moved to the NUMA node of the task that uses them, each second'
@@ -513,6 +514,28 @@ complete -c cbpf -n "__fish_cbpf_using_subcommand hardirqs" -s q -l quiet -d 'Pr
 complete -c cbpf -n "__fish_cbpf_using_subcommand hardirqs" -s v -l verbose -d 'Print what libbpf and the verifier say'
 complete -c cbpf -n "__fish_cbpf_using_subcommand hardirqs" -s h -l help -d 'Print help'
 complete -c cbpf -n "__fish_cbpf_using_subcommand hardirqs" -s V -l version -d 'Print version'
+complete -c cbpf -n "__fish_cbpf_using_subcommand ksnoop" -s P -l pages -d 'Pages of the perf buffer; there is none, and this is for those who are used to it' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand ksnoop" -l scope -d 'Whose events: `user` (your own), `container` (all of this container, for its root), `host` (for root of the host)' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand ksnoop" -s p -l pid -d 'Only these processes (up to 32, comma separated)' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand ksnoop" -s t -l tid -d 'Only these threads (up to 32, comma separated)' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand ksnoop" -s u -l uid -d 'Only this user, by number or name' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand ksnoop" -s c -l cgroup -d 'Only this cgroup (a directory of cgroup v2) and what is below it' -r -F
+complete -c cbpf -n "__fish_cbpf_using_subcommand ksnoop" -l grant -d 'How to get permission: `token` (delegated to this container), `daemon` (cbpfd), `strict` (own capabilities), or `auto` for the first of them' -r -f -a "auto\t''
+token\t''
+daemon\t''
+strict\t''"
+complete -c cbpf -n "__fish_cbpf_using_subcommand ksnoop" -l token -d 'The bpffs to take a BPF token from [default: $CBPF_TOKEN_PATH, /sys/fs/bpf, then any with a delegation]' -r -F
+complete -c cbpf -n "__fish_cbpf_using_subcommand ksnoop" -s d -l duration -d 'Stop after this many seconds' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand ksnoop" -l buffer -d 'Size of the buffer between kernel and reader, with K, M or G' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand ksnoop" -l on-loss -d 'What to do when events were lost: `warn`, or `fail` for exit status 5' -r -f -a "warn\t''
+fail\t''"
+complete -c cbpf -n "__fish_cbpf_using_subcommand ksnoop" -s s -l stack -d 'Only calls of each function within one of the function before it, and only where the last one was called'
+complete -c cbpf -n "__fish_cbpf_using_subcommand ksnoop" -l debug -d 'As --verbose'
+complete -c cbpf -n "__fish_cbpf_using_subcommand ksnoop" -l json -d 'One JSON object a line'
+complete -c cbpf -n "__fish_cbpf_using_subcommand ksnoop" -s q -l quiet -d 'Print neither the grant nor the closing counts'
+complete -c cbpf -n "__fish_cbpf_using_subcommand ksnoop" -s v -l verbose -d 'Print what libbpf and the verifier say'
+complete -c cbpf -n "__fish_cbpf_using_subcommand ksnoop" -s h -l help -d 'Print help'
+complete -c cbpf -n "__fish_cbpf_using_subcommand ksnoop" -s V -l version -d 'Print version'
 complete -c cbpf -n "__fish_cbpf_using_subcommand llcstat" -s c -l sample_period -l sample-period -d 'Take a sample after this many references, and after this many misses' -r
 complete -c cbpf -n "__fish_cbpf_using_subcommand llcstat" -l scope -d 'Whose events: `user` (your own), `container` (all of this container, for its root), `host` (for root of the host)' -r
 complete -c cbpf -n "__fish_cbpf_using_subcommand llcstat" -s p -l pid -d 'Only these processes (up to 32, comma separated)' -r

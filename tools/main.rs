@@ -11,6 +11,7 @@ mod generated;
 mod hists;
 mod list;
 mod path;
+mod prototype;
 mod run;
 mod sock;
 mod tool;

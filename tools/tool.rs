@@ -152,7 +152,7 @@ impl Entry {
 
 /// Of the tool without options: those that options show are there too, hidden.
 fn columns<T: Tool>(of: fn(&T) -> Vec<Column>) -> Vec<Column> {
-    let matches = command::<T>().try_get_matches_from([T::NAME]);
+    let matches = command::<T>().try_get_matches_from([&[T::NAME], T::WORDS].concat());
     matches.and_then(|matches| T::from_arg_matches(&matches)).map(|tool| of(&tool)).unwrap_or_default()
 }
 

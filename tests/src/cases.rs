@@ -31,6 +31,7 @@ cases! {
     funclatency,
     gethostlatency,
     hardirqs,
+    ksnoop,
     llcstat,
     mountsnoop,
     numamove,
