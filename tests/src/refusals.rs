@@ -1,10 +1,12 @@
 //! How cbpf refuses and how it ends, where that takes root to set up: exit statuses, and messages word for word. What
 //! needs no root is in `tests/cli/`.
 
-use std::io::Read as _;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
 
 use crate::case::{CAP_BPF, CAP_PERFMON, CAP_SYS_RESOURCE, own_uid};
@@ -119,6 +121,35 @@ pub fn closed_pipe() -> Result<()> {
     // The command is ended with it, by a signal; but nobody is interested in that any more.
     ensure!(matches!(output.status.code(), Some(0 | 143)), "{output:?}");
     ensure!(output.stderr.is_empty(), "it complains: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
+}
+
+/// Who is told to end ends well: with the last report, the counts, and status 0.
+pub fn signals() -> Result<()> {
+    for (args, signal) in [
+        (&["opensnoop"][..], Signal::SIGINT),
+        (&["opensnoop"], Signal::SIGTERM),
+        (&["syscount", "-i", "60"], Signal::SIGTERM),
+    ] {
+        let mut child = Command::new(cbpf()?)
+            .args(args)
+            .arg("--json")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let mut stdout = BufReader::new(child.stdout.take().context("stdout")?);
+        let mut lines = String::new();
+        stdout.read_line(&mut lines)?;
+        ensure!(Command::new(own_exe()?).args(["loop", "100"]).status()?.success(), "no work");
+        kill(Pid::from_raw(child.id().try_into()?), signal)?;
+        stdout.read_to_string(&mut lines)?;
+        let output = child.wait_with_output()?;
+        ensure!(output.status.success(), "{args:?}, {signal}: {output:?}");
+        let end: Value = serde_json::from_str(lines.lines().last().context("no output")?)?;
+        let n = |key: &str| end[key].as_u64().with_context(|| format!("{args:?}, {signal}: no {key}: {end}"));
+        ensure!(n("matched")? >= 100 && n("matched")? == n("shown")? + n("dropped")?, "{args:?}, {signal}: {end}");
+    }
     Ok(())
 }
 

@@ -215,6 +215,7 @@ fn suite(kernel: &str, filter: &str) -> Result<()> {
     plain("no grant", &refusals::no_grant);
     plain("scopes that are not one's own", &refusals::scopes);
     plain("--on-loss", &refusals::lost);
+    plain("signals", &refusals::signals);
     plain("a delegation with one piece missing", &|| token::one_piece_missing(kernel));
     plain("the doctor", &|| token::doctors(kernel));
     // Emulated, 600,000 opens take minutes, and the counters are the same.
