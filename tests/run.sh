@@ -7,13 +7,16 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 passed=0 failed=0 skipped=0
 
-# Runs a step; what it prints is shown, and every line of counts in it is added up.
+# Runs a step; what it prints is shown, and every line of counts in it is added up. One that hangs is ended with all
+# that it has started: what holds the pipe would make tee wait.
 step() {
 	name=$1
 	shift
 	echo "== $name"
-	{ "$@" 2>&1; echo "status $?"; } | tee "$log"
+	began=$(date +%s)
+	{ timeout -k 9 45m "$@" 2>&1; echo "status $?"; } | tee "$log"
 	status=$(sed -n '$s/^status //p' "$log")
+	echo "-- $name: $(($(date +%s) - began)) s"
 	counted=$(sed -nE \
 		-e 's/^([0-9]+) passed, ([0-9]+) failed, ([0-9]+) skipped$/\1 \2 \3/p' \
 		-e 's/^test result: .* ([0-9]+) passed; ([0-9]+) failed; ([0-9]+) ignored;.*/\1 \2 \3/p' "$log")

@@ -55,7 +55,8 @@ impl tool::Tool for Tool {
         ("cbpf funclatency -p 1216 c:malloc", "the C library's malloc, as that process calls it"),
         ("cbpf funclatency -p 1216 :handle_request", "a function of the program that it runs"),
     ];
-    const WORDS: &'static [&'static str] = &["vfs_read"];
+    // Of a program, which more kernels and grants let be probed, and one that is seldom called.
+    const WORDS: &'static [&'static str] = &["c:getaddrinfo"];
 
     fn plan(&self, shared: &Shared, plan: &mut Plan) -> Result<()> {
         plan.knob("unit", self.unit().1);

@@ -61,7 +61,8 @@ fn work(name: &str) -> Result<u64> {
 
 /// With every event a sample the counts are exact; with fewer samples they are about the same.
 pub fn by_period() -> Result<()> {
-    for period in [1, 50] {
+    // Odd: the workload's two processes take turns, and an even one may meet the same one each time.
+    for period in [1, 7] {
         sampled(period).with_context(|| format!("a sample after {period} events"))?;
     }
     Ok(())

@@ -23,6 +23,7 @@ mod writeback;
 use std::ffi::CString;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, ExitCode};
+use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use nix::mount::{MsFlags, mount};
@@ -107,10 +108,13 @@ impl Counts {
         if !filter.split(',').any(|part| name.contains(part)) {
             return;
         }
-        match test() {
+        let began = Instant::now();
+        let result = test();
+        let seconds = began.elapsed().as_secs();
+        match result {
             Ok(None) => {
                 self.passed += 1;
-                println!("ok   {name}");
+                println!("ok   {name} ({seconds} s)");
             }
             Ok(Some(reason)) => {
                 self.skipped += 1;
@@ -118,7 +122,7 @@ impl Counts {
             }
             Err(e) => {
                 self.failed += 1;
-                println!("FAIL {name}: {e:#}");
+                println!("FAIL {name} ({seconds} s): {e:#}");
             }
         }
     }

@@ -41,7 +41,15 @@ fn on_node(node: i32, pages: &[*mut u8]) -> Result<usize> {
     Ok(nodes.iter().filter(|at| **at == node).count())
 }
 
+/// How many pages the kernel has moved to this task. On 5.10 a child begins with its parent's count.
+fn moved() -> Result<u64> {
+    let sched = fs::read_to_string("/proc/self/sched")?;
+    let line = sched.lines().find_map(|line| line.strip_prefix("numa_pages_migrated")).context("no count")?;
+    Ok(line.trim_matches([' ', ':']).parse()?)
+}
+
 fn work(w: &Work) -> Result<()> {
+    let before = moved()?;
     let size = w.count as usize * PAGE;
     run_on(0)?;
     // SAFETY: a new mapping that nothing else refers to.
@@ -70,9 +78,7 @@ fn work(w: &Work) -> Result<()> {
             touch();
         }
     }
-    let sched = fs::read_to_string("/proc/self/sched")?;
-    let moved = sched.lines().find_map(|line| line.strip_prefix("numa_pages_migrated")).context("no count")?;
-    w.note(moved.trim_matches([' ', ':']))
+    w.note(&(moved()? - before).to_string())
 }
 
 fn check(report: &Report) -> Result<()> {
