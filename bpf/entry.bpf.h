@@ -35,7 +35,7 @@
  *	TRACE_FUNCTION(opts, (sets), function, name, args...)
  *		the current task, where a function of the kernel begins
  *	TRACE_FUNCTION_END(opts, (sets), function, name, ret)
- *		the same where it returns `ret`
+ *		the same where it returns `ret`; TRACE_FUNCTION_END_1 where it always has one argument
  *	TRACE_HOST(opts, section, name, args...)
  *		no subject: loaded in scope `host` only
  *
@@ -411,15 +411,20 @@ static __always_inline long function_result(void *ctx)
 	return ret;
 }
 
-#define TRACE_FUNCTION_END(opts, sets, function, name, ret) \
+#define FUNCTION_END(opts, sets, function, name, result, ret) \
 	static __always_inline int name##_body(owner_t o, void *ctx, ret); \
 	FUNCTION_PROGRAM(opts " " SET_1 sets, "fexit/" function, name##_f, name##_body, unsigned long long, \
-			 (o, ctx, (void *)function_result(ctx))) \
+			 (o, ctx, (void *)result)) \
 	FUNCTION_PROGRAM(opts " " SET_2 sets, "kretprobe.multi/" function, name##_m, name##_body, struct pt_regs, \
 			 (o, ctx, (void *)PT_REGS_RC(ctx))) \
 	FUNCTION_PROGRAM(opts " " SET_3 sets, "kretprobe/" function, name##_k, name##_body, struct pt_regs, \
 			 (o, ctx, (void *)PT_REGS_RC(ctx))) \
 	static __always_inline int name##_body(owner_t o, void *ctx, ret)
+
+#define TRACE_FUNCTION_END(opts, sets, function, name, ret) \
+	FUNCTION_END(opts, sets, function, name, function_result(ctx), ret)
+/* Of a function that has one argument on all kernels: its result is behind that, and the helper is not needed. */
+#define TRACE_FUNCTION_END_1(opts, sets, function, name, ret) FUNCTION_END(opts, sets, function, name, ctx[1], ret)
 
 /* No owner exists. The proof is good for everything, and the engine loads it in scope `host` only. */
 #define TRACE_HOST(opts, sec, name, args...) \

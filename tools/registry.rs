@@ -25,6 +25,7 @@ macro_rules! tools {
             fsslower: stream,
             gethostlatency: stream,
             hardirqs: report,
+            klockstat: report,
             mountsnoop: stream,
             numamove: report,
             offcputime: report,

@@ -30,6 +30,7 @@ cases! {
     fsslower,
     gethostlatency,
     hardirqs,
+    klockstat,
     mountsnoop,
     numamove,
     offcputime,
