@@ -101,27 +101,42 @@ const CURRENT_IS_NOBODY: &[&str] = &[
 const AT_FUNCTIONS: &[&str] = &["fentry", "fexit", "kprobe", "kretprobe", "kprobe.multi", "kretprobe.multi"];
 
 /// Functions of the kernel that a task calls for itself, so that what happens there is the current task's. Add one if
-/// no interrupt and no other task calls it for somebody.
+/// no interrupt and no other task calls it for somebody. (Interrupts try locks too: then it is one of the task that they
+/// interrupted.)
 const IN_OWN_CONTEXT: &[&str] = &[
+    "down_read",
+    "down_read_interruptible",
+    "down_read_killable",
+    "down_read_trylock",
+    "down_write",
+    "down_write_killable",
+    "down_write_trylock",
     "filemap_fault",
     "filemap_map_pages",
     "folio_mark_accessed",
     "mark_buffer_dirty",
     "mark_page_accessed",
     "migrate_misplaced_page",
+    "mutex_lock",
+    "mutex_lock_interruptible",
+    "mutex_lock_killable",
+    "mutex_trylock",
+    "mutex_unlock",
     "page_cache_ra_order",
     "page_cache_ra_unbounded",
     "security_inode_getattr",
     "security_inode_unlink",
+    "up_read",
+    "up_write",
 ];
 
 /// Kinds of maps: bounded, and without a way of their own to forget an entry, which would be a loss nobody counts.
 const MAPS: &[MapType] =
     &[MapType::Hash, MapType::PercpuHash, MapType::Array, MapType::PercpuArray, MapType::StackTrace];
 
-/// Maps that may forget all the same (LRU_HASH), because they hold what may never be asked for: block.bpf.h and
-/// filelife.bpf.c say why.
-const MAY_FORGET: &[&str] = &["bios", "births"];
+/// Maps that may forget all the same (LRU_HASH), because they hold what may never be asked for: block.bpf.h,
+/// filelife.bpf.c and klockstat.bpf.c say why.
+const MAY_FORGET: &[&str] = &["bios", "births", "held"];
 
 /// Map memory that one tool may ask for, bytes, the ring not counted, and per CPU for as many as a large machine has.
 const MAX_MAP_MEMORY: u64 = 32 << 20;
@@ -172,7 +187,7 @@ fn place(program: &Program) -> Result<()> {
     // At any function the entry has to see for itself who calls it.
     let named = at.is_empty() && program.subject == Subject::Caller;
     ensure!(
-        !AT_FUNCTIONS.contains(&kind) || named || IN_OWN_CONTEXT.contains(&at),
+        !AT_FUNCTIONS.contains(&kind) || named || at.split(',').all(|function| IN_OWN_CONTEXT.contains(&function)),
         "program {name}: {at}() is not known to be called by the current task for itself"
     );
     Ok(())

@@ -12,6 +12,9 @@
 /* 5.11, 3ca1032ab7ab: bpf_get_current_task_btf(). Without it `current` can only be read through helpers. */
 #define HAVE_CURRENT_BTF bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf)
 
+/* 5.13, 7b15523a989b: bpf_snprintf(), which alone knows names of addresses. */
+#define HAVE_SNPRINTF bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_snprintf)
+
 /* 5.14, 2f064a59a11f: task_struct.state became __state. */
 struct task_struct___state {
 	volatile long state;

@@ -255,6 +255,18 @@ static __always_inline long stack_id(owner_t o, void *ctx, void *map, __u64 flag
 }
 
 /*
+ * The name of the static object of the kernel at `address`, as name+0x1/0x2, or an empty one. Of any other address the
+ * kernel writes the number, which must not get out: so it writes to a place where nobody else looks, such as the stack.
+ */
+static __always_inline void symbol_name(owner_t o, char *to, __u32 size, __u64 address)
+{
+	static const char symbol[] = "%pS";
+
+	if (!o.ok || raw_name(to, size, symbol, &address) < 0 || (to[0] == '0' && to[1] == 'x'))
+		to[0] = 0;
+}
+
+/*
  * Does the subject's comm contain the knob `part`? An empty part matches all. Here and not in the report, so that
  * what it filters out is neither matched nor paid for.
  */

@@ -38,6 +38,9 @@
  *		the current task, where a function of the kernel begins
  *	TRACE_FUNCTION_END(opts, (sets), function, name, ret)
  *		the same where it returns `ret`
+ *	TRACE_FUNCTIONS / TRACE_FUNCTIONS_END(opts, functions, name, ...)
+ *	TRACE_ENTRY / TRACE_EXIT_1(opts, function, name, ...)
+ *		the same for many functions, as a list or one by one
  *	TRACE_NAMED / TRACE_NAMED_END(opts, (sets), name)
  *		the current task, where a function of the kernel that the user names begins or ends
  *	TRACE_HOST(opts, section, name, args...)
@@ -430,6 +433,35 @@ static __always_inline long function_result(void *ctx)
 			 (o, ctx, (void *)PT_REGS_RC(ctx))) \
 	FUNCTION_PROGRAM(opts " " SET_3 sets, "kretprobe/" function, name##_k, name##_body, struct pt_regs, \
 			 (o, ctx, (void *)PT_REGS_RC(ctx))) \
+	static __always_inline int name##_body(owner_t o, void *ctx, ret)
+
+/*
+ * Many functions, in two ways: as a list, "a,b,c", which becomes one kprobe.multi program, and one by one. Each
+ * trampoline that is put somewhere makes the kernel wait for all its tasks, where the list is put in place at once; but
+ * not every kernel has kprobe.multi. kprobe is no third way: its stacks lack the caller where a kretprobe is as well.
+ */
+#define TRACE_FUNCTIONS(opts, functions, name, args...) \
+	static __always_inline int name##_body(owner_t o, void *ctx, ##args); \
+	FUNCTION_PROGRAM(opts, "kprobe.multi/" functions, name, name##_body, struct pt_regs, \
+			 (o, ___bpf_kprobe_args(args))) \
+	static __always_inline int name##_body(owner_t o, void *ctx, ##args)
+
+#define TRACE_FUNCTIONS_END(opts, functions, name, ret) \
+	static __always_inline int name##_body(owner_t o, void *ctx, ret); \
+	FUNCTION_PROGRAM(opts, "kretprobe.multi/" functions, name, name##_body, struct pt_regs, \
+			 (o, ctx, (void *)PT_REGS_RC(ctx))) \
+	static __always_inline int name##_body(owner_t o, void *ctx, ret)
+
+#define TRACE_ENTRY(opts, function, name, args...) \
+	static __always_inline int name##_body(owner_t o, void *ctx, ##args); \
+	FUNCTION_PROGRAM(opts, "fentry/" function, name, name##_body, unsigned long long, (o, ___bpf_ctx_cast(args))) \
+	static __always_inline int name##_body(owner_t o, void *ctx, ##args)
+
+/* Of a function that has one argument on all kernels: its result is behind that, and the helper is not needed. */
+#define TRACE_EXIT_1(opts, function, name, ret) \
+	static __always_inline int name##_body(owner_t o, void *ctx, ret); \
+	FUNCTION_PROGRAM(opts, "fexit/" function, name, name##_body, unsigned long long, \
+			 (o, ctx, (void *)((unsigned long long *)ctx)[1])) \
 	static __always_inline int name##_body(owner_t o, void *ctx, ret)
 
 /*

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use cbpf_bpf::events::{cbpf_hist, cbpf_tally, filetop_value, numamove_total};
+use cbpf_bpf::events::{cbpf_hist, cbpf_tally, filetop_value, klockstat_stat, numamove_total};
 use plain::Plain;
 
 /// A value that only grows.
@@ -61,6 +61,16 @@ impl Cumulative for numamove_total {
     }
     fn count(&self) -> u64 {
         self.times
+    }
+}
+
+/// As those of tallies.
+impl Cumulative for klockstat_stat {
+    fn since(&self, before: &Self) -> Self {
+        Self { count: self.count - before.count, total: self.total.wrapping_sub(before.total), ..*self }
+    }
+    fn count(&self) -> u64 {
+        self.count
     }
 }
 

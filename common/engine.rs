@@ -229,6 +229,11 @@ impl Plan {
 /// Programs at functions of the kernel, by their sections.
 const AT_FUNCTIONS: &[&str] = &["fentry", "fexit", "kprobe.multi", "kretprobe.multi", "kprobe", "kretprobe"];
 
+/// The functions of the kernel in a section, such as `kprobe/one,other`.
+fn functions_of(section: &str) -> impl Iterator<Item = &str> {
+    section.split_once('/').map_or("", |(_, functions)| functions).split(',')
+}
+
 /// The most functions of the kernel that a plan may name.
 pub const MOST_KERNEL_FUNCTIONS: usize = 8;
 
@@ -776,13 +781,16 @@ impl Loaded {
                     let _ = event.into_raw_fd();
                 }
             }
-            kind @ ("kprobe.multi" | "kretprobe.multi") if program.section == kind => {
-                let function = plan.kernel_function(program)?.unwrap_or_default();
-                links.push(prog.attach_kprobe_multi(kind == "kretprobe.multi", vec![function])?);
+            kind @ ("kprobe.multi" | "kretprobe.multi") => {
+                let place = plan.place(program);
+                let functions = functions_of(&place).collect();
+                links.push(prog.attach_kprobe_multi(kind == "kretprobe.multi", functions)?);
             }
-            kind @ ("kprobe" | "kretprobe") if program.section == kind => {
-                let function = plan.kernel_function(program)?.unwrap_or_default();
-                links.push(prog.attach_kprobe(kind == "kretprobe", function)?);
+            kind @ ("kprobe" | "kretprobe") => {
+                let place = plan.place(program);
+                for function in functions_of(&place) {
+                    links.push(prog.attach_kprobe(kind == "kretprobe", function)?);
+                }
             }
             // It runs once, to its end.
             "iter" => {

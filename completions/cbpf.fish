@@ -46,6 +46,7 @@ complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "fsslower" -d 'Trace reads
 complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "funclatency" -d 'Show how long calls of a function of the kernel or of a program take, as a histogram'
 complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "gethostlatency" -d 'Trace host name lookups by getaddrinfo and gethostbyname, and how long each took'
 complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "hardirqs" -d 'Sum up the time that handlers of device interrupts take'
+complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "klockstat" -d 'Summarize how long tasks wait for the kernel\'s mutexes and semaphores, and hold them'
 complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "ksnoop" -d 'Trace calls of functions of the kernel, with their arguments and results'
 complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "llcstat" -d 'Show how often tasks refer to the last-level cache, and miss, on each CPU'
 complete -c cbpf -n "__fish_cbpf_needs_command" -f -a "mountsnoop" -d 'Trace mount, umount, pivot_root and the calls of the newer mount interface'
@@ -514,6 +515,34 @@ complete -c cbpf -n "__fish_cbpf_using_subcommand hardirqs" -s q -l quiet -d 'Pr
 complete -c cbpf -n "__fish_cbpf_using_subcommand hardirqs" -s v -l verbose -d 'Print what libbpf and the verifier say'
 complete -c cbpf -n "__fish_cbpf_using_subcommand hardirqs" -s h -l help -d 'Print help'
 complete -c cbpf -n "__fish_cbpf_using_subcommand hardirqs" -s V -l version -d 'Print version'
+complete -c cbpf -n "__fish_cbpf_using_subcommand klockstat" -s c -l caller -d 'Only locks that are taken by functions whose name begins so' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand klockstat" -s L -l lock -d 'Only the static lock of that name' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand klockstat" -s n -l locks -d 'At most so many lines of each kind' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand klockstat" -s s -l stacks -d 'So many functions of each stack' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand klockstat" -s S -l sort -d 'What comes first: acq_max, acq_total or acq_count of the waits, and hld_max, hld_total or hld_count of the holds' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand klockstat" -s i -l interval -d 'Report every so many seconds instead of once at the end' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand klockstat" -l scope -d 'Whose events: `user` (your own), `container` (all of this container, for its root), `host` (for root of the host)' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand klockstat" -s p -l pid -d 'Only these processes (up to 32, comma separated)' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand klockstat" -s t -l tid -d 'Only these threads (up to 32, comma separated)' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand klockstat" -s u -l uid -d 'Only this user, by number or name' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand klockstat" -l cgroup -d 'Only this cgroup (a directory of cgroup v2) and what is below it' -r -F
+complete -c cbpf -n "__fish_cbpf_using_subcommand klockstat" -l grant -d 'How to get permission: `token` (delegated to this container), `daemon` (cbpfd), `strict` (own capabilities), or `auto` for the first of them' -r -f -a "auto\t''
+token\t''
+daemon\t''
+strict\t''"
+complete -c cbpf -n "__fish_cbpf_using_subcommand klockstat" -l token -d 'The bpffs to take a BPF token from [default: $CBPF_TOKEN_PATH, /sys/fs/bpf, then any with a delegation]' -r -F
+complete -c cbpf -n "__fish_cbpf_using_subcommand klockstat" -s d -l duration -d 'Stop after this many seconds' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand klockstat" -l buffer -d 'Size of the buffer between kernel and reader, with K, M or G' -r
+complete -c cbpf -n "__fish_cbpf_using_subcommand klockstat" -l on-loss -d 'What to do when events were lost: `warn`, or `fail` for exit status 5' -r -f -a "warn\t''
+fail\t''"
+complete -c cbpf -n "__fish_cbpf_using_subcommand klockstat" -s R -l reset -d 'Forget at each report what was there before'
+complete -c cbpf -n "__fish_cbpf_using_subcommand klockstat" -s T -l timestamp -d 'Print the time'
+complete -c cbpf -n "__fish_cbpf_using_subcommand klockstat" -s P -l per-thread -d 'By thread instead of by where the lock is taken'
+complete -c cbpf -n "__fish_cbpf_using_subcommand klockstat" -l json -d 'One JSON object a line'
+complete -c cbpf -n "__fish_cbpf_using_subcommand klockstat" -s q -l quiet -d 'Print neither the grant nor the closing counts'
+complete -c cbpf -n "__fish_cbpf_using_subcommand klockstat" -s v -l verbose -d 'Print what libbpf and the verifier say'
+complete -c cbpf -n "__fish_cbpf_using_subcommand klockstat" -s h -l help -d 'Print help'
+complete -c cbpf -n "__fish_cbpf_using_subcommand klockstat" -s V -l version -d 'Print version'
 complete -c cbpf -n "__fish_cbpf_using_subcommand ksnoop" -s P -l pages -d 'Pages of the perf buffer; there is none, and this is for those who are used to it' -r
 complete -c cbpf -n "__fish_cbpf_using_subcommand ksnoop" -l scope -d 'Whose events: `user` (your own), `container` (all of this container, for its root), `host` (for root of the host)' -r
 complete -c cbpf -n "__fish_cbpf_using_subcommand ksnoop" -s p -l pid -d 'Only these processes (up to 32, comma separated)' -r

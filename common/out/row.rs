@@ -131,6 +131,17 @@ impl Row<'_> {
         self.cell(|buf| put(buf, format_args!("{value:.decimals$}")), |buf, _| put(buf, format_args!("{value}")))
     }
 
+    /// A time in nanoseconds, in the text as one would say it, such as `2.5 ms`; JSON gets the number.
+    pub fn duration(&mut self, ns: u64) -> &mut Self {
+        let (unit, name) = match ns {
+            0..1_000 => return self.cell(|buf| put(buf, format_args!("{ns} ns")), |buf, _| number(buf, ns)),
+            1_000..1_000_000 => (1e3, "us"),
+            1_000_000..1_000_000_000 => (1e6, "ms"),
+            _ => (1e9, "s"),
+        };
+        self.cell(|buf| put(buf, format_args!("{:.1} {name}", ns as f64 / unit)), |buf, _| number(buf, ns))
+    }
+
     /// A string that is known to be whole.
     pub fn text(&mut self, value: impl AsRef<[u8]>) -> &mut Self {
         self.text_with(value, Mark::Whole)

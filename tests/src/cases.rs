@@ -31,6 +31,7 @@ cases! {
     funclatency,
     gethostlatency,
     hardirqs,
+    klockstat,
     ksnoop,
     llcstat,
     mountsnoop,

@@ -78,7 +78,7 @@ fn work(w: &Work) -> Result<()> {
             touch();
         }
     }
-    w.note(&(moved()? - before).to_string())
+    w.note((moved()? - before).to_string())
 }
 
 fn check(report: &Report) -> Result<()> {
