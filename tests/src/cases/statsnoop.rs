@@ -1,4 +1,4 @@
-//! Each call of the family: by names that are not there, by a name in a directory, and by descriptor.
+//! Each call of the family: by names that are not there, by a name in a directory, and by descriptor; and what io_uring does of it.
 
 use std::ffi::CString;
 use std::fs::File;
@@ -7,6 +7,7 @@ use std::os::fd::AsRawFd as _;
 use anyhow::{Result, ensure};
 
 use crate::case::{Case, Report, Work};
+use crate::uring::{self, Uring};
 
 pub const CASE: Case = Case { tool: "statsnoop", args: &[], count: 40, work, check, extra_caps: &[] };
 
@@ -40,6 +41,18 @@ fn work(w: &Work) -> Result<()> {
             ensure!(libc::syscall(libc::SYS_fstatfs, passwd.as_raw_fd(), to) == 0);
         }
     }
+    if let Some(why) = uring::missing() {
+        println!("     statsnoop: without io_uring: {why}");
+        return Ok(());
+    }
+    let ring = Uring::new()?;
+    for n in 0..w.count {
+        let flags = if n % 2 == 0 { 0 } else { uring::ASYNC };
+        let absent = CString::new(format!("cbpf-uring-{}-{n}", w.who))?;
+        ensure!(ring.statx(etc.as_raw_fd(), &absent, 0, flags)? == -libc::ENOENT);
+        ensure!(ring.statx(libc::AT_FDCWD, c"/etc/../etc/passwd", 0, flags)? == 0);
+        ensure!(ring.statx(etc.as_raw_fd(), c"", libc::AT_EMPTY_PATH, flags)? == 0);
+    }
     Ok(())
 }
 
@@ -63,6 +76,16 @@ fn check(report: &Report) -> Result<()> {
     for call in ["newfstatat", "statx", "fstat", "fstatfs"] {
         let seen = count(call, "/etc/passwd", 0);
         ensure!(seen == report.expected(), "{call} was seen {seen} times");
+    }
+    if uring::missing().is_none() {
+        for n in 0..report.count {
+            let seen = count("statx", &format!("/etc/cbpf-uring-own-{n}"), 2);
+            ensure!(seen == report.owned.len() as u64, "statx {n} by io_uring was seen {seen} times");
+        }
+        for path in ["/etc/../etc/passwd", "/etc"] {
+            let seen = count("statx", path, 0);
+            ensure!(seen == report.expected(), "statx of {path} by io_uring was seen {seen} times");
+        }
     }
     Ok(())
 }
