@@ -46,7 +46,7 @@ TARGET = $(shell uname -m)-unknown-linux-gnu
 static:
 	$(call need,$(BUILD_PACKAGES))
 	LIBBPF_SYS_LIBRARY_PATH=$$(dirname "$$(realpath "$$(gcc -print-file-name=libelf.a)")") \
-	RUSTFLAGS="-C target-feature=+crt-static" CARGO_PROFILE_RELEASE_PANIC=abort \
+	RUSTFLAGS="-C target-feature=+crt-static" CARGO_PROFILE_RELEASE_PANIC=abort CARGO_PROFILE_RELEASE_OPT_LEVEL=s \
 	cargo build --release -p cbpf --features static --target $(TARGET)
 
 .PHONY: demo

@@ -8,6 +8,8 @@
  *		the same, after a test that is cheaper than ownership
  *	TRACE_CURRENT_ELSE(opts, section, name, map, (key), args...)
  *		the same; unless it is owned, `key` leaves `map`
+ *	TRACE_CURRENT_IF_ELSE(opts, section, name, (cond), map, (key), args...)
+ *		both: where the test fails, nothing is done
  *	TRACE_TASK(opts, section, name, (task), args...)
  *		a task that an argument names
  *	TRACE_TASK_IF(opts, section, name, (task), (cond), args...)
@@ -16,6 +18,8 @@
  *		sched_switch: `prev` and `next`, each with a proof of its own
  *	TRACE_KEYED(opts, section, name, map, (key), args...)
  *		whoever a program recorded under `key` in `map`
+ *	TRACE_KEYED_IF(opts, section, name, (cond), map, (key), args...)
+ *		the same, after a test that is cheaper than the map
  *	TRACE_KEYED_OR(opts, section, name, map, (key), (anonymous), args...)
  *		the same, or what the scope owns namelessly
  *	TRACE_KEYED_ELSE(opts, section, name, map, (key), (anonymous), stale, (stale_key), args...)
@@ -139,8 +143,12 @@ static __always_inline void end_function(void)
  * that something is not owned: or its owner would be taken for who had the address before. The body returns KEEP
  * when it recorded something.
  */
-#define TRACE_CURRENT_ELSE(opts, sec, name, stale, stale_expr, args...) \
+#define TRACE_CURRENT_IF_ELSE(opts, sec, name, cond, stale, stale_expr, args...) \
 	static __always_inline int name##_body(owner_t o, unsigned long long *ctx, ##args); \
+	static __always_inline bool name##_if(unsigned long long *ctx, ##args) \
+	{ \
+		return cond; \
+	} \
 	static __always_inline __u64 name##_stale(unsigned long long *ctx, ##args) \
 	{ \
 		return (__u64)(stale_expr); \
@@ -150,6 +158,8 @@ static __always_inline void end_function(void)
 		struct cbpf_owned o = {}; \
 		int kept = 0; \
 \
+		if (!name##_if(___bpf_ctx_cast(args))) \
+			return; \
 		if (own_current(&o)) \
 			kept = name##_body(o, ___bpf_ctx_cast(args)); \
 		if (kept != KEEP) { \
@@ -159,6 +169,9 @@ static __always_inline void end_function(void)
 		} \
 	} \
 	BODY name##_body(owner_t o, unsigned long long *ctx, ##args)
+
+#define TRACE_CURRENT_ELSE(opts, sec, name, stale, stale_expr, args...) \
+	TRACE_CURRENT_IF_ELSE(opts, sec, name, (true), stale, stale_expr, ##args)
 
 #define TRACE_TASK_IF(opts, sec, name, subject, cond, args...) \
 	static __always_inline int name##_body(owner_t o, unsigned long long *ctx, ##args); \
@@ -245,6 +258,34 @@ static __always_inline void end_function(void)
 	TRACE_KEYED_ELSE(opts, sec, name, map, key, anonymous, map, (0), ##args)
 
 #define TRACE_KEYED(opts, sec, name, map, key, args...) TRACE_KEYED_OR(opts, sec, name, map, key, (false), ##args)
+
+#define TRACE_KEYED_IF(opts, sec, name, cond, map, key_expr, args...) \
+	static __always_inline int name##_body(owner_t o, void *at, unsigned long long *ctx, ##args); \
+	static __always_inline bool name##_if(unsigned long long *ctx, ##args) \
+	{ \
+		return cond; \
+	} \
+	static __always_inline __u64 name##_key(unsigned long long *ctx, ##args) \
+	{ \
+		return (__u64)(key_expr); \
+	} \
+	PROGRAM(section, "keyed", opts, sec, name, unsigned long long, tracepoint) \
+	{ \
+		__u64 key = name##_key(___bpf_ctx_cast(args)); \
+		struct cbpf_owned o = {}; \
+		struct cbpf_subject *at; \
+\
+		if (!name##_if(___bpf_ctx_cast(args))) \
+			return; \
+		at = raw_get(&map, &key); \
+		if (!at) \
+			return; \
+		o.who = *at; \
+		o.ok = 1; \
+		if (name##_body(o, at, ___bpf_ctx_cast(args)) != KEEP) \
+			raw_del(&map, &key); \
+	} \
+	BODY name##_body(owner_t o, void *at, unsigned long long *ctx, ##args)
 
 /*
  * One thing hands its subject on to another, a bio to its request. The subject is what `from` has under `from_key`,

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * opensnoop: files opened by system calls, at the end of the call. Opens that io_uring does for a task are not
- * system calls and are not seen here.
+ * opensnoop: files opened, at the end of the system call, or when the request is complete that a task gave to io_uring.
  */
 #include "opensnoop.h"
 #include "syscall.bpf.h"
 #include "path.bpf.h"
+#include "uring.bpf.h"
 
 const volatile bool failed_only;
 const volatile bool full_path;
@@ -14,6 +14,7 @@ const volatile char comm_part[CBPF_COMM_LEN];
 
 #define AT_FDCWD -100
 #define NAME_MAX_LEN 4096
+#define O_LARGEFILE 0100000 /* which io_uring adds */
 
 enum call { NO_OPEN, OPEN, OPENAT, CREAT, OPENAT2, BY_HANDLE };
 
@@ -52,13 +53,24 @@ static __always_inline bool may_open(struct pt_regs *regs, long ret)
 	return which(nr, false) || which(nr, true);
 }
 
-TRACE_CURRENT_IF("", "tp_btf/sys_exit", exit_open, may_open(regs, ret), struct pt_regs *regs, long ret)
+/* The path of the opened file, or of where a name starts that could not be opened. */
+static __always_inline void put_walked(struct opensnoop_event *e, int dirfd)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct path from, root;
+
+	task_root(task, &root);
+	if (e->ret >= 0         ? fd_path(task, e->ret, &from)
+	    : dirfd == AT_FDCWD ? (task_cwd(task, &from), true)
+				: fd_path(task, dirfd, &from))
+		put_path((char *)(e + 1), e->name_len & (NAME_MAX_LEN * 2 - 1), &e->dir_len, &from, &root);
+}
+
+TRACE_CURRENT_IF("set=1,2,3", "tp_btf/sys_exit", exit_open, may_open(regs, ret), struct pt_regs *regs, long ret)
 {
 	bool compat = is_compat();
 	enum call call = which(syscall_nr(regs), compat);
 	struct opensnoop_event *e;
-	struct task_struct *task;
-	struct path from, root;
 	int dirfd = AT_FDCWD;
 
 	if (call == NO_OPEN || !comm_has(o, comm_part))
@@ -97,14 +109,53 @@ TRACE_CURRENT_IF("", "tp_btf/sys_exit", exit_open, may_open(regs, ret), struct p
 		e->callers[0] = ips[1];
 		e->callers[1] = ips[2];
 	}
-	if (full_path) {
-		task = (struct task_struct *)bpf_get_current_task();
-		task_root(task, &root);
-		if (ret >= 0            ? fd_path(task, ret, &from)
-		    : dirfd == AT_FDCWD ? (task_cwd(task, &from), true)
-					: fd_path(task, dirfd, &from))
-			put_path((char *)(e + 1), e->name_len & (NAME_MAX_LEN * 2 - 1), &e->dir_len, &from, &root);
-	}
+	if (full_path)
+		put_walked(e, dirfd);
+	emit_scratch(o, e, e->name_len + e->dir_len);
+	return 0;
+}
+
+static __always_inline bool is_open(struct io_kiocb *req)
+{
+	__u8 opcode = uring_opcode(req);
+
+	return opcode == URING_OPENAT || opcode == URING_OPENAT2;
+}
+
+URING_SUBMITTED(uring_open, is_open)
+{
+	struct io_open *open = (void *)req;
+	struct uring_call *call;
+
+	if (!comm_has(o, comm_part))
+		return 0;
+	call = scratch(o, struct uring_call);
+	if (!call)
+		return 0;
+	call->dirfd = BPF_CORE_READ(open, dfd);
+	call->flags = BPF_CORE_READ(open, how.flags) & ~O_LARGEFILE;
+	call->mode = BPF_CORE_READ(open, how.mode);
+	uring_note(call, uring_open_name(req));
+	return record(o, &uring_calls, req, call) ? KEEP : 0;
+}
+
+URING_COMPLETED(uring_opened, is_open)
+{
+	struct uring_call *call = at;
+	struct opensnoop_event *e;
+	__s32 ret = uring_result(req);
+
+	if (failed_only && ret >= 0)
+		return 0;
+	e = scratch(o, struct opensnoop_event);
+	if (!e)
+		return 0;
+	e->ret = ret;
+	e->flags = call->flags;
+	e->mode = call->mode;
+	e->name_len = uring_put_name(&e->head, (char *)(e + 1), call) & (2 * URING_NAME_LEN - 1);
+	if (full_path && uring_at_home(call))
+		put_walked(e, call->dirfd);
 	emit_scratch(o, e, e->name_len + e->dir_len);
 	return 0;
 }

@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * statsnoop: system calls of the stat and statfs families, at their end. A relative name is completed by the directory
- * that it starts from, and a descriptor by its file, while the task still has them. What io_uring does for a task
- * (statx) is no system call and is not seen here.
+ * that it starts from, and a descriptor by its file, while the task still has them. A statx that io_uring does for a
+ * task is seen when it is complete.
  */
 #include "statsnoop.h"
 #include "syscall.bpf.h"
 #include "path.bpf.h"
+#include "uring.bpf.h"
 
 const volatile bool failed_only;
 
 #define AT_FDCWD -100
 #define AT_EMPTY_PATH 0x1000
 #define NAME_MAX_LEN 4096
+
+#define NR_STATX 332
 
 enum call { NO_STAT, BY_NAME, BY_FD, FSTATAT, STATX };
 
@@ -28,7 +31,7 @@ static __always_inline enum call which(long nr, bool compat)
 		return compat ? NO_STAT : BY_FD;
 	case 262:
 		return compat ? NO_STAT : FSTATAT;
-	case 332:
+	case NR_STATX:
 		return compat ? NO_STAT : STATX;
 	case 18: /* oldstat, oldlstat, statfs, stat, lstat, stat64, lstat64, statfs64 */
 	case 84:
@@ -63,15 +66,27 @@ static __always_inline bool may_stat(struct pt_regs *regs, long ret)
 	return which(nr, false) || which(nr, true);
 }
 
-TRACE_CURRENT_IF("", "tp_btf/sys_exit", exit_stat, may_stat(regs, ret), struct pt_regs *regs, long ret)
+/* The path of `fd`, or the one that a relative name starts from. */
+static __always_inline void put_walked(struct statsnoop_event *e, int fd)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct path from, root;
+
+	task_root(task, &root);
+	if (fd == AT_FDCWD)
+		task_cwd(task, &from);
+	else if (!fd_path(task, fd, &from))
+		return;
+	put_path((char *)(e + 1), e->name_len & (NAME_MAX_LEN * 2 - 1), &e->dir_len, &from, &root);
+}
+
+TRACE_CURRENT_IF("set=1,2,3", "tp_btf/sys_exit", exit_stat, may_stat(regs, ret), struct pt_regs *regs, long ret)
 {
 	bool compat = is_compat(), whole = false;
 	long nr = syscall_nr(regs);
 	enum call call = which(nr, compat);
 	struct statsnoop_event *e;
-	struct task_struct *task;
 	const void *name = 0;
-	struct path from, root;
 	int fd = AT_FDCWD;
 	char *text;
 
@@ -102,14 +117,49 @@ TRACE_CURRENT_IF("", "tp_btf/sys_exit", exit_stat, may_stat(regs, ret), struct p
 		if (!e->name_len || text[0] == '/' || (!text[0] && !whole))
 			goto out;
 	}
-	task = (struct task_struct *)bpf_get_current_task();
-	task_root(task, &root);
-	if (fd == AT_FDCWD)
-		task_cwd(task, &from);
-	else if (!fd_path(task, fd, &from))
-		goto out;
-	put_path(text, e->name_len & (NAME_MAX_LEN * 2 - 1), &e->dir_len, &from, &root);
+	put_walked(e, fd);
 out:
+	emit_scratch(o, e, e->name_len + e->dir_len);
+	return 0;
+}
+
+static __always_inline bool is_statx(struct io_kiocb *req)
+{
+	return uring_opcode(req) == URING_STATX;
+}
+
+URING_SUBMITTED(uring_statx, is_statx)
+{
+	struct io_statx *statx = (void *)req;
+	struct uring_call *call = scratch(o, struct uring_call);
+
+	if (!call)
+		return 0;
+	call->dirfd = BPF_CORE_READ(statx, dfd);
+	call->flags = BPF_CORE_READ(statx, flags);
+	uring_note(call, uring_statx_name(req));
+	return record(o, &uring_calls, req, call) ? KEEP : 0;
+}
+
+URING_COMPLETED(uring_statx_done, is_statx)
+{
+	struct uring_call *call = at;
+	struct statsnoop_event *e;
+	__s32 ret = uring_result(req);
+	bool whole = call->flags & AT_EMPTY_PATH;
+	char *text;
+
+	if (failed_only && ret >= 0)
+		return 0;
+	e = scratch(o, struct statsnoop_event);
+	if (!e)
+		return 0;
+	e->ret = ret;
+	e->nr = NR_STATX;
+	text = (char *)(e + 1);
+	e->name_len = uring_put_name(&e->head, text, call) & (2 * URING_NAME_LEN - 1);
+	if (e->name_len && text[0] != '/' && (text[0] || whole) && uring_at_home(call))
+		put_walked(e, call->dirfd);
 	emit_scratch(o, e, e->name_len + e->dir_len);
 	return 0;
 }

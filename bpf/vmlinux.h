@@ -1508,6 +1508,16 @@ struct file_system_type {
 	struct lock_class_key i_mutex_dir_key;
 };
 
+struct audit_names;
+
+struct filename {
+	const char *name;
+	const char *uptr;
+	atomic_t refcnt;
+	struct audit_names *aname;
+	const char iname[0];
+};
+
 struct files_struct {
 	atomic_t count;
 	bool resize_in_progress;
@@ -2372,6 +2382,127 @@ struct inode {
 	__u32 i_fsnotify_mask;
 	struct fsnotify_mark_connector *i_fsnotify_marks;
 	void *i_private;
+};
+
+struct io_cmd_data {
+	struct file *file;
+	__u8 data[56];
+};
+
+typedef u64 io_req_flags_t;
+
+struct io_cqe {
+	__u64 user_data;
+	__s32 res;
+	union {
+		__u32 flags;
+		int fd;
+	};
+};
+
+struct io_wq_work_node {
+	struct io_wq_work_node *next;
+};
+
+typedef unsigned int __poll_t;
+
+struct io_kiocb;
+
+struct io_tw_state;
+
+typedef struct io_tw_state io_tw_token_t;
+
+typedef void (*io_req_tw_func_t)(struct io_kiocb *, io_tw_token_t);
+
+struct io_task_work {
+	struct llist_node node;
+	io_req_tw_func_t func;
+};
+
+struct io_wq_work {
+	struct io_wq_work_node list;
+	atomic_t flags;
+	int cancel_seq;
+};
+
+struct io_big_cqe {
+	u64 extra1;
+	u64 extra2;
+};
+
+struct io_ring_ctx;
+
+struct io_uring_task;
+
+struct io_buffer;
+
+struct io_rsrc_node;
+
+struct async_poll;
+
+struct io_kiocb {
+	union {
+		struct file *file;
+		struct io_cmd_data cmd;
+	};
+	u8 opcode;
+	u8 iopoll_completed;
+	u16 buf_index;
+	unsigned int nr_tw;
+	io_req_flags_t flags;
+	struct io_cqe cqe;
+	struct io_ring_ctx *ctx;
+	struct io_uring_task *tctx;
+	union {
+		struct io_buffer *kbuf;
+		struct io_rsrc_node *buf_node;
+	};
+	union {
+		struct io_wq_work_node comp_list;
+		__poll_t apoll_events;
+	};
+	struct io_rsrc_node *file_node;
+	atomic_t refs;
+	bool cancel_seq_set;
+	struct io_task_work io_task_work;
+	union {
+		struct hlist_node hash_node;
+		u64 iopoll_start;
+		struct callback_head callback_head;
+	};
+	struct async_poll *apoll;
+	void *async_data;
+	atomic_t poll_refs;
+	struct io_kiocb *link;
+	const struct cred *creds;
+	struct io_wq_work work;
+	struct io_big_cqe big_cqe;
+};
+
+struct open_how {
+	__u64 flags;
+	__u64 mode;
+	__u64 resolve;
+};
+
+struct io_open {
+	struct file *file;
+	int dfd;
+	u32 file_slot;
+	struct filename *filename;
+	struct open_how how;
+	long unsigned int nofile;
+};
+
+struct statx;
+
+struct io_statx {
+	struct file *file;
+	int dfd;
+	unsigned int mask;
+	unsigned int flags;
+	struct filename *filename;
+	struct statx *buffer;
 };
 
 typedef __s16 s16;
@@ -4434,8 +4565,6 @@ struct sched_class;
 struct rcu_node;
 
 struct nameidata;
-
-struct io_uring_task;
 
 struct sighand_struct;
 

@@ -343,6 +343,8 @@ pub fn load(plan: &Plan, owner: &cbpf_owner, options: Options<'_>) -> Result<Loa
             Err(e) => reasons.push(format!("{e:#}")),
         }
     }
+    // What ails them all is said once.
+    reasons.dedup();
     Err(Refused { tool, reasons }.into())
 }
 

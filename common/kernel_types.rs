@@ -175,6 +175,34 @@ impl<'a> Type<'a> {
     }
 }
 
+/// Names that are looked for among the hundred thousand of a kernel, at each start: most are told by how they begin.
+struct Names<'a> {
+    all: HashSet<&'a [u8]>,
+    /// A bit for each first two bytes, of which the second may be the end.
+    beginnings: Box<[u64; 1 << 10]>,
+}
+
+impl<'a> Names<'a> {
+    fn of(names: &[&'a str]) -> Self {
+        let mut beginnings = Box::new([0; 1 << 10]);
+        for name in names {
+            let byte = |n| name.as_bytes().get(n).copied().unwrap_or(0);
+            let bit = usize::from(u16::from_ne_bytes([byte(0), byte(1)]));
+            beginnings[bit / 64] |= 1 << (bit % 64);
+        }
+        Self { all: names.iter().map(|name| name.as_bytes()).collect(), beginnings }
+    }
+
+    fn may_have(&self, types: &Types<'_>, name: u32) -> bool {
+        let begin = types.strings.get(name as usize..).and_then(|rest| rest.first_chunk());
+        let bit = usize::from(begin.map_or(0, |begin| u16::from_ne_bytes(*begin)));
+        self.beginnings[bit / 64] & 1 << (bit % 64) != 0
+    }
+}
+
+/// What a type of the kernel's takes on average, less rather than more; bytes.
+const MEAN_LEN: usize = 20;
+
 /// The types of a kernel.
 struct Types<'a> {
     types: &'a [u8],
@@ -189,7 +217,7 @@ struct Types<'a> {
 impl<'a> Types<'a> {
     /// Parses the kernel's types and finds those of the given names, and the functions.
     fn parse(btf: &'a [u8], names: &[&str]) -> Option<Self> {
-        let names: HashSet<&[u8]> = names.iter().map(|name| name.as_bytes()).collect();
+        let names = Names::of(names);
         let magic: [u8; 2] = btf.get(..2)?.try_into().ok()?;
         if u16::from_ne_bytes(magic) != MAGIC {
             return None;
@@ -201,22 +229,21 @@ impl<'a> Types<'a> {
         };
         let (found, ids) = (Vec::new(), Ids::default());
         let mut all = Self { types: section(8)?, strings: section(16)?, at: vec![0], found, ids };
+        all.at.reserve(all.types.len() / MEAN_LEN);
         let mut at = 0;
         while at < all.types.len() {
             let ty = Type::read(all.types, at)?;
             let can_be_asked_for = matches!(ty.kind(), STRUCT | UNION | ENUM | ENUM64 | TYPEDEF) && ty.name != 0;
-            if can_be_asked_for && names.contains(all.string(ty.name)) {
+            if can_be_asked_for && names.may_have(&all, ty.name) && names.all.contains(all.string(ty.name)) {
                 all.found.push(all.at.len() as u32);
             } else if ty.kind() == FUNC {
-                let name = all.string(ty.name);
-                if let Some(n) = KERNEL_FUNCTIONS.iter().position(|(_, of)| of.as_bytes() == name) {
+                if let Some(n) = KERNEL_FUNCTIONS.iter().position(|(_, of)| all.is(ty.name, of)) {
                     all.ids.functions[n] = Some(all.at.len() as u32);
                 }
-            } else if ty.kind() == VAR {
-                let name = all.string(ty.name);
-                if let Some(n) = KERNEL_VARIABLES.iter().position(|(_, of)| of.as_bytes() == name) {
-                    all.ids.variables[n] = Some(all.at.len() as u32);
-                }
+            } else if ty.kind() == VAR
+                && let Some(n) = KERNEL_VARIABLES.iter().position(|(_, of)| all.is(ty.name, of))
+            {
+                all.ids.variables[n] = Some(all.at.len() as u32);
             }
             all.at.push(at as u32);
             at += ty.len();
@@ -227,6 +254,12 @@ impl<'a> Types<'a> {
     fn string(&self, at: u32) -> &'a [u8] {
         let rest = self.strings.get(at as usize..).unwrap_or_default();
         rest.split(|b| *b == 0).next().unwrap_or_default()
+    }
+
+    /// Is that the string there?
+    fn is(&self, at: u32, name: &str) -> bool {
+        let rest = self.strings.get(at as usize..).unwrap_or_default();
+        rest.get(name.len()) == Some(&0) && rest.starts_with(name.as_bytes())
     }
 
     fn get(&self, id: u32) -> Option<Type<'a>> {

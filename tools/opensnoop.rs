@@ -41,6 +41,9 @@ pub struct Tool {
 impl tool::Tool for Tool {
     const NAME: &'static str = "opensnoop";
     const ABOUT: &'static str = "Trace file opens";
+    const NOTES: &'static str = "Opens that io_uring does for a process are seen from Linux 6.0 on, when they are complete, with the name \
+        of the thread that asked for them, and with as much of a path as has 511 bytes. They have no callers, and those into a slot of \
+        the ring (direct descriptors) have no descriptor: FD is what io_uring returned.";
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
         ("cbpf opensnoop", "every file that your processes open"),
         ("cbpf opensnoop -x", "opens that fail: missing configuration, wrong permissions"),

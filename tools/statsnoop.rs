@@ -30,7 +30,8 @@ impl tool::Tool for Tool {
     const NAME: &'static str = "statsnoop";
     const ABOUT: &'static str = "Trace stat, statfs and their kin";
     const NOTES: &'static str = "A relative name stands behind the directory that it starts from. For calls by descriptor \
-        PATH is the open file, and - for what has no path, such as a pipe.";
+        PATH is the open file, and - for what has no path, such as a pipe. A statx that io_uring does for a process is seen from \
+        Linux 6.0 on, when it is complete, with as much of a path as has 511 bytes.";
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
         ("cbpf statsnoop", "every file that your processes ask about"),
         ("cbpf statsnoop -x", "files that are looked for in vain"),

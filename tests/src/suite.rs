@@ -17,6 +17,7 @@ mod process;
 mod refusals;
 mod sampling;
 mod token;
+mod uring;
 mod verifier;
 mod writeback;
 

@@ -1,12 +1,14 @@
-//! Each call of the family: by names that are not there, by a name in a directory, and by descriptor.
+//! Each call of the family: by names that are not there, by a name in a directory, and by descriptor; and what io_uring does of it.
 
 use std::ffi::CString;
 use std::fs::File;
 use std::os::fd::AsRawFd as _;
 
 use anyhow::{Result, ensure};
+use io_uring::IoUring;
 
 use crate::case::{Case, Report, Work};
+use crate::uring;
 
 pub const CASE: Case = Case { tool: "statsnoop", args: &[], count: 40, work, check, extra_caps: &[] };
 
@@ -40,6 +42,18 @@ fn work(w: &Work) -> Result<()> {
             ensure!(libc::syscall(libc::SYS_fstatfs, passwd.as_raw_fd(), to) == 0);
         }
     }
+    if let Some(why) = uring::missing() {
+        println!("     statsnoop: without io_uring: {why}");
+        return Ok(());
+    }
+    let mut ring = IoUring::new(1)?;
+    for n in 0..w.count {
+        let elsewhere = n % 2 != 0;
+        let absent = CString::new(format!("cbpf-uring-{}-{n}", w.who))?;
+        ensure!(uring::statx(&mut ring, etc.as_raw_fd(), &absent, 0, elsewhere)? == -libc::ENOENT);
+        ensure!(uring::statx(&mut ring, libc::AT_FDCWD, c"/etc/../etc/passwd", 0, elsewhere)? == 0);
+        ensure!(uring::statx(&mut ring, etc.as_raw_fd(), c"", libc::AT_EMPTY_PATH, elsewhere)? == 0);
+    }
     Ok(())
 }
 
@@ -63,6 +77,16 @@ fn check(report: &Report) -> Result<()> {
     for call in ["newfstatat", "statx", "fstat", "fstatfs"] {
         let seen = count(call, "/etc/passwd", 0);
         ensure!(seen == report.expected(), "{call} was seen {seen} times");
+    }
+    if uring::missing().is_none() {
+        for n in 0..report.count {
+            let seen = count("statx", &format!("/etc/cbpf-uring-own-{n}"), 2);
+            ensure!(seen == report.owned.len() as u64, "statx {n} by io_uring was seen {seen} times");
+        }
+        for path in ["/etc/../etc/passwd", "/etc"] {
+            let seen = count("statx", path, 0);
+            ensure!(seen == report.expected(), "statx of {path} by io_uring was seen {seen} times");
+        }
     }
     Ok(())
 }

@@ -1,0 +1,59 @@
+//! io_uring, with one request at a time: for what is not done by system calls.
+
+use std::ffi::CStr;
+use std::fs;
+use std::os::fd::RawFd;
+
+use anyhow::{Context as _, Result};
+use io_uring::squeue::{Entry, Flags};
+use io_uring::{IoUring, opcode, types};
+
+/// Why cbpf sees nothing of io_uring here, or there is none.
+pub fn missing() -> Option<&'static str> {
+    let read = |name: &str| fs::read_to_string(format!("/proc/sys/kernel/{name}")).unwrap_or_default();
+    let major: u32 = read("osrelease").split('.').next().and_then(|n| n.parse().ok()).unwrap_or(0);
+    // It came with 6.6.
+    let off = read("io_uring_disabled");
+    if major < 6 {
+        Some("this kernel does not say which request of io_uring it has completed")
+    } else if !["", "0"].contains(&off.trim()) {
+        Some("io_uring is off (kernel.io_uring_disabled)")
+    } else {
+        None
+    }
+}
+
+/// Has the request done; its result. `elsewhere`: by a worker thread.
+///
+/// # Safety
+/// What the request points to lives through the call.
+unsafe fn run(ring: &mut IoUring, request: Entry, elsewhere: bool) -> Result<i32> {
+    let request = request.flags(if elsewhere { Flags::ASYNC } else { Flags::empty() });
+    // SAFETY: the caller's; it is done when this returns.
+    unsafe { ring.submission().push(&request) }?;
+    ring.submit_and_wait(1)?;
+    Ok(ring.completion().next().context("no completion")?.result())
+}
+
+/// open(2), for reading.
+pub fn open(ring: &mut IoUring, path: &CStr, elsewhere: bool) -> Result<i32> {
+    let request = opcode::OpenAt::new(types::Fd(libc::AT_FDCWD), path.as_ptr());
+    // SAFETY: the path is borrowed for this call.
+    unsafe { run(ring, request.build(), elsewhere) }
+}
+
+/// openat2(2), for reading.
+pub fn open_at(ring: &mut IoUring, dir: RawFd, path: &CStr, elsewhere: bool) -> Result<i32> {
+    let how = types::OpenHow::new();
+    let request = opcode::OpenAt2::new(types::Fd(dir), path.as_ptr(), &raw const how);
+    // SAFETY: as above; `how` lives as long.
+    unsafe { run(ring, request.build(), elsewhere) }
+}
+
+/// statx(2).
+pub fn statx(ring: &mut IoUring, dir: RawFd, path: &CStr, flags: i32, elsewhere: bool) -> Result<i32> {
+    let mut buffer = [0u64; 32]; // a struct statx
+    let request = opcode::Statx::new(types::Fd(dir), path.as_ptr(), buffer.as_mut_ptr().cast()).flags(flags);
+    // SAFETY: as above; the kernel writes a struct statx of 256 bytes.
+    unsafe { run(ring, request.build(), elsewhere) }
+}
