@@ -8,6 +8,8 @@ use anyhow::{Context as _, Result};
 use io_uring::squeue::{Entry, Flags};
 use io_uring::{IoUring, opcode, types};
 
+use crate::case::{Report, Work};
+
 /// Why cbpf sees nothing of io_uring here, or there is none.
 pub fn missing() -> Option<&'static str> {
     let read = |name: &str| fs::read_to_string(format!("/proc/sys/kernel/{name}")).unwrap_or_default();
@@ -19,8 +21,28 @@ pub fn missing() -> Option<&'static str> {
     } else if !["", "0"].contains(&off.trim()) {
         Some("io_uring is off (kernel.io_uring_disabled)")
     } else {
-        None
+        // What seccomp refuses: podman's profile as if there were no such call.
+        let refused = |e: std::io::Error| matches!(e.raw_os_error(), Some(libc::ENOSYS | libc::EPERM));
+        IoUring::new(1).err().is_some_and(refused).then_some(REFUSED)
     }
+}
+
+const REFUSED: &str = "io_uring is refused here";
+
+/// Is there io_uring for this workload? What it finds out is noted for [`was_used`].
+pub fn usable(w: &Work) -> Result<bool> {
+    let Some(why) = missing() else { return Ok(true) };
+    eprintln!("     without io_uring: {why}");
+    if why == REFUSED {
+        w.note(REFUSED)?;
+    }
+    Ok(false)
+}
+
+/// Have the owned workloads used it?
+pub fn was_used(report: &Report) -> bool {
+    let refused = |pid: &u64| report.note(*pid).is_ok_and(|note| note.starts_with(REFUSED));
+    missing().is_none() && !report.owned.iter().all(refused)
 }
 
 /// Has the request done; its result. `elsewhere`: by a worker thread.

@@ -18,8 +18,7 @@ fn work(w: &Work) -> Result<()> {
         ensure!(File::open(format!("/tmp/cbpf-{}-{n}", w.who)).is_err());
         File::open("/etc/passwd")?;
     }
-    if let Some(why) = uring::missing() {
-        println!("     opensnoop: without io_uring: {why}");
+    if !uring::usable(w)? {
         return Ok(());
     }
     let (mut ring, etc) = (IoUring::new(1)?, File::open("/etc")?);
@@ -54,7 +53,7 @@ fn check(report: &Report) -> Result<()> {
     }
     let passwd = report.owned_of("event").filter(|r| r["path"] == "/etc/passwd" && r["err"] == 0).count() as u64;
     ensure!(passwd == report.expected(), "/etc/passwd was seen {passwd} times");
-    if uring::missing().is_none() {
+    if uring::was_used(report) {
         for n in 0..report.count {
             absent(format!("/tmp/cbpf-uring-own-{n}"))?;
         }

@@ -42,8 +42,7 @@ fn work(w: &Work) -> Result<()> {
             ensure!(libc::syscall(libc::SYS_fstatfs, passwd.as_raw_fd(), to) == 0);
         }
     }
-    if let Some(why) = uring::missing() {
-        println!("     statsnoop: without io_uring: {why}");
+    if !uring::usable(w)? {
         return Ok(());
     }
     let mut ring = IoUring::new(1)?;
@@ -78,7 +77,7 @@ fn check(report: &Report) -> Result<()> {
         let seen = count(call, "/etc/passwd", 0);
         ensure!(seen == report.expected(), "{call} was seen {seen} times");
     }
-    if uring::missing().is_none() {
+    if uring::was_used(report) {
         for n in 0..report.count {
             let seen = count("statx", &format!("/etc/cbpf-uring-own-{n}"), 2);
             ensure!(seen == report.owned.len() as u64, "statx {n} by io_uring was seen {seen} times");
