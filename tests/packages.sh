@@ -32,31 +32,30 @@ depends=$(for deb in "$packages"/*.deb; do dpkg-deb -f "$deb" Depends; done |
 apt-get indextargets --format 'deb $(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
 	mmdebstrap --quiet --variant=essential --include="$depends" "$VERSION_CODENAME" "$root" - ||
 	fail "mmdebstrap cannot make a root"
-inside() {
-	chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"
-}
+# Words and no function: the pid of a function in the background is that of a shell, and not of the daemon.
+inside="chroot $root env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin"
 cp "$packages"/*.deb "$root/tmp"
 for dir in proc sys dev; do
 	mount --rbind "/$dir" "$root/$dir"
 done
 
-inside sh -c 'dpkg -i /tmp/*.deb' >"$root/tmp/log" 2>&1 || fail "dpkg -i: $(cat "$root/tmp/log")"
+$inside sh -c 'dpkg -i /tmp/*.deb' >"$root/tmp/log" 2>&1 || fail "dpkg -i: $(cat "$root/tmp/log")"
 
-tools=$(inside cbpf list | awk '$2 != "" && $1 != "TOOL" { print $1 }')
+tools=$($inside cbpf list | awk '$2 != "" && $1 != "TOOL" { print $1 }')
 echo "$tools" | grep -qx opensnoop || fail "cbpf list says: $tools"
 for tool in $tools; do
 	gzip -t "$root/usr/share/man/man1/cbpf-$tool.1.gz" || fail "no manual page of $tool"
 done
 row() {
-	inside cbpf opensnoop "$@" -- cat /etc/debian_version 2>&1
+	$inside cbpf opensnoop "$@" -- cat /etc/debian_version 2>&1
 }
 row | grep -q ' cat .* /etc/debian_version$' || fail "by its own capabilities: $(row)"
 
 [ -L "$root/etc/systemd/system/sockets.target.wants/cbpfd.socket" ] || fail "the socket is not enabled"
-inside cbpfd check >/dev/null || fail "cbpfd check"
+$inside cbpfd check >/dev/null || fail "cbpfd check"
 # As the unit has it.
-# shellcheck disable=SC2046
-inside $(sed -n 's/^ExecStart=//p' "$root/usr/lib/systemd/system/cbpfd.service") 2>"$root/tmp/log" &
+# shellcheck disable=SC2046,SC2086
+$inside $(sed -n 's/^ExecStart=//p' "$root/usr/lib/systemd/system/cbpfd.service") >"$root/tmp/log" 2>&1 &
 daemon=$!
 n=0
 until grep -q '^cbpfd: ready' "$root/tmp/log"; do
@@ -70,7 +69,7 @@ wait "$daemon" 2>/dev/null || :
 daemon=
 
 rm "$root"/tmp/*.deb
-inside dpkg -P cbpf cbpfd >"$root/tmp/log" 2>&1 || fail "dpkg -P: $(cat "$root/tmp/log")"
+$inside dpkg -P cbpf cbpfd >"$root/tmp/log" 2>&1 || fail "dpkg -P: $(cat "$root/tmp/log")"
 left=$(find "$root" -xdev -path "$root/run" -prune -o -name '*cbpf*' ! -path "$root" -print)
 [ -z "$left" ] || fail "purged, but there is still $left"
 echo "ok   packages: installed, used by both grants and purged in a clean $PRETTY_NAME"

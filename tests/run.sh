@@ -4,19 +4,31 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 log=$(mktemp)
+group=
 trap 'rm -f "$log"' EXIT
+trap 'kill -- "-$group"; exit 130' INT TERM
 passed=0 failed=0 skipped=0
 
 # Runs a step; what it prints is shown, and every line of counts in it is added up. One that hangs is ended with all
-# that it has started: what holds the pipe would make tee wait.
+# that it has started, and one that leaves something running has failed: timeout leads a process group.
 step() {
 	name=$1
 	shift
 	echo "== $name"
 	began=$(date +%s)
-	{ timeout -k 9 45m "$@" 2>&1; echo "status $?"; } | tee "$log"
-	status=$(sed -n '$s/^status //p' "$log")
-	echo "-- $name: $(($(date +%s) - began)) s"
+	timeout -k 9 45m "$@" >"$log" 2>&1 &
+	group=$!
+	# From a file, since a pipe would stay open for as long as anything that the step left behind.
+	tail -n +1 -s 0.2 -f --pid="$group" "$log"
+	wait "$group"
+	status=$?
+	left=$(pgrep -a -g "$group") && sleep 2 && left=$(pgrep -a -g "$group")
+	if [ -n "$left" ]; then
+		pkill -KILL -g "$group"
+		echo "left running: $left"
+		status=1
+	fi
+	echo "-- $name: status $status, $(($(date +%s) - began)) s"
 	counted=$(sed -nE \
 		-e 's/^([0-9]+) passed, ([0-9]+) failed, ([0-9]+) skipped$/\1 \2 \3/p' \
 		-e 's/^test result: .* ([0-9]+) passed; ([0-9]+) failed; ([0-9]+) ignored;.*/\1 \2 \3/p' "$log")
