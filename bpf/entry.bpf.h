@@ -24,6 +24,8 @@
  *		the same, or what the scope owns namelessly
  *	TRACE_KEYED_ELSE(opts, section, name, map, (key), (anonymous), stale, (stale_key), args...)
  *		the same; where there is no subject, `stale_key` leaves `stale`
+ *	TRACE_KEYED_IF_ELSE(opts, section, name, (cond), map, (key), (anonymous), stale, (stale_key), args...)
+ *		all of that
  *	TRACE_MOVED(opts, section, name, from, (from_key), to, (to_key), (since), (anonymous), args...)
  *		whoever is recorded in `from`, or has been moved to `to`
  *	TRACE_REQUEST, TRACE_SOCK
@@ -216,8 +218,12 @@ static __always_inline void end_function(void)
  * when it returns, the key is removed, unless it returns KEEP. Where nothing is recorded but `anonymous` holds, the
  * event is the scope's all the same, by no task that could be named, and `at` is NULL.
  */
-#define TRACE_KEYED_ELSE(opts, sec, name, map, key_expr, anonymous_expr, stale, stale_expr, args...) \
+#define TRACE_KEYED_IF_ELSE(opts, sec, name, cond, map, key_expr, anonymous_expr, stale, stale_expr, args...) \
 	static __always_inline int name##_body(owner_t o, void *at, unsigned long long *ctx, ##args); \
+	static __always_inline bool name##_if(unsigned long long *ctx, ##args) \
+	{ \
+		return cond; \
+	} \
 	static __always_inline __u64 name##_key(unsigned long long *ctx, ##args) \
 	{ \
 		return (__u64)(key_expr); \
@@ -232,11 +238,15 @@ static __always_inline void end_function(void)
 	} \
 	PROGRAM(section, "keyed", opts, sec, name, unsigned long long, tracepoint) \
 	{ \
-		__u64 key = name##_key(___bpf_ctx_cast(args)); \
-		struct cbpf_subject *at = raw_get(&map, &key); \
 		struct cbpf_owned o = {}; \
+		struct cbpf_subject *at; \
+		__u64 key; \
 		int kept; \
 \
+		if (!name##_if(___bpf_ctx_cast(args))) \
+			return; \
+		key = name##_key(___bpf_ctx_cast(args)); \
+		at = raw_get(&map, &key); \
 		if (at) { \
 			o.who = *at; \
 		} else if (name##_anonymous(___bpf_ctx_cast(args))) { \
@@ -254,38 +264,16 @@ static __always_inline void end_function(void)
 	} \
 	BODY name##_body(owner_t o, void *at, unsigned long long *ctx, ##args)
 
+#define TRACE_KEYED_ELSE(opts, sec, name, map, key, anonymous, stale, stale_key, args...) \
+	TRACE_KEYED_IF_ELSE(opts, sec, name, (true), map, key, anonymous, stale, stale_key, ##args)
+
 #define TRACE_KEYED_OR(opts, sec, name, map, key, anonymous, args...) \
 	TRACE_KEYED_ELSE(opts, sec, name, map, key, anonymous, map, (0), ##args)
 
 #define TRACE_KEYED(opts, sec, name, map, key, args...) TRACE_KEYED_OR(opts, sec, name, map, key, (false), ##args)
 
-#define TRACE_KEYED_IF(opts, sec, name, cond, map, key_expr, args...) \
-	static __always_inline int name##_body(owner_t o, void *at, unsigned long long *ctx, ##args); \
-	static __always_inline bool name##_if(unsigned long long *ctx, ##args) \
-	{ \
-		return cond; \
-	} \
-	static __always_inline __u64 name##_key(unsigned long long *ctx, ##args) \
-	{ \
-		return (__u64)(key_expr); \
-	} \
-	PROGRAM(section, "keyed", opts, sec, name, unsigned long long, tracepoint) \
-	{ \
-		__u64 key = name##_key(___bpf_ctx_cast(args)); \
-		struct cbpf_owned o = {}; \
-		struct cbpf_subject *at; \
-\
-		if (!name##_if(___bpf_ctx_cast(args))) \
-			return; \
-		at = raw_get(&map, &key); \
-		if (!at) \
-			return; \
-		o.who = *at; \
-		o.ok = 1; \
-		if (name##_body(o, at, ___bpf_ctx_cast(args)) != KEEP) \
-			raw_del(&map, &key); \
-	} \
-	BODY name##_body(owner_t o, void *at, unsigned long long *ctx, ##args)
+#define TRACE_KEYED_IF(opts, sec, name, cond, map, key, args...) \
+	TRACE_KEYED_IF_ELSE(opts, sec, name, cond, map, key, (false), map, (0), ##args)
 
 /*
  * One thing hands its subject on to another, a bio to its request. The subject is what `from` has under `from_key`,
@@ -447,14 +435,16 @@ static __always_inline bool record_as(owner_t o, void *map, __u64 key, const voi
 	} \
 	_Pragma("GCC diagnostic pop")
 
+#define BY_TRAMPOLINE(opts, sec, name, body, args...) \
+	FUNCTION_PROGRAM(opts, sec, name, body, unsigned long long, (o, ___bpf_ctx_cast(args)))
+#define BY_PROBE(opts, sec, name, body, args...) \
+	FUNCTION_PROGRAM(opts, sec, name, body, struct pt_regs, (o, ___bpf_kprobe_args(args)))
+
 #define TRACE_FUNCTION(opts, sets, function, name, args...) \
 	static __always_inline int name##_body(owner_t o, void *ctx, ##args); \
-	FUNCTION_PROGRAM(opts " " SET_1 sets, "fentry/" function, name##_f, name##_body, unsigned long long, \
-			 (o, ___bpf_ctx_cast(args))) \
-	FUNCTION_PROGRAM(opts " " SET_2 sets, "kprobe.multi/" function, name##_m, name##_body, struct pt_regs, \
-			 (o, ___bpf_kprobe_args(args))) \
-	FUNCTION_PROGRAM(opts " " SET_3 sets, "kprobe/" function, name##_k, name##_body, struct pt_regs, \
-			 (o, ___bpf_kprobe_args(args))) \
+	BY_TRAMPOLINE(opts " " SET_1 sets, "fentry/" function, name##_f, name##_body, ##args) \
+	BY_PROBE(opts " " SET_2 sets, "kprobe.multi/" function, name##_m, name##_body, ##args) \
+	BY_PROBE(opts " " SET_3 sets, "kprobe/" function, name##_k, name##_body, ##args) \
 	static __always_inline int name##_body(owner_t o, void *ctx, ##args)
 
 /* How many arguments a function has differs by kernel, and so the place of its result; the helper (5.17) knows it. */
@@ -466,14 +456,16 @@ static __always_inline long function_result(void *ctx)
 	return ret;
 }
 
+#define END_BY_TRAMPOLINE(opts, sec, name, body, ret) \
+	FUNCTION_PROGRAM(opts, sec, name, body, unsigned long long, (o, ctx, (void *)ret))
+#define END_BY_PROBE(opts, sec, name, body) \
+	FUNCTION_PROGRAM(opts, sec, name, body, struct pt_regs, (o, ctx, (void *)PT_REGS_RC(ctx)))
+
 #define TRACE_FUNCTION_END(opts, sets, function, name, ret) \
 	static __always_inline int name##_body(owner_t o, void *ctx, ret); \
-	FUNCTION_PROGRAM(opts " " SET_1 sets, "fexit/" function, name##_f, name##_body, unsigned long long, \
-			 (o, ctx, (void *)function_result(ctx))) \
-	FUNCTION_PROGRAM(opts " " SET_2 sets, "kretprobe.multi/" function, name##_m, name##_body, struct pt_regs, \
-			 (o, ctx, (void *)PT_REGS_RC(ctx))) \
-	FUNCTION_PROGRAM(opts " " SET_3 sets, "kretprobe/" function, name##_k, name##_body, struct pt_regs, \
-			 (o, ctx, (void *)PT_REGS_RC(ctx))) \
+	END_BY_TRAMPOLINE(opts " " SET_1 sets, "fexit/" function, name##_f, name##_body, function_result(ctx)) \
+	END_BY_PROBE(opts " " SET_2 sets, "kretprobe.multi/" function, name##_m, name##_body) \
+	END_BY_PROBE(opts " " SET_3 sets, "kretprobe/" function, name##_k, name##_body) \
 	static __always_inline int name##_body(owner_t o, void *ctx, ret)
 
 /*
@@ -483,26 +475,23 @@ static __always_inline long function_result(void *ctx)
  */
 #define TRACE_FUNCTIONS(opts, functions, name, args...) \
 	static __always_inline int name##_body(owner_t o, void *ctx, ##args); \
-	FUNCTION_PROGRAM(opts, "kprobe.multi/" functions, name, name##_body, struct pt_regs, \
-			 (o, ___bpf_kprobe_args(args))) \
+	BY_PROBE(opts, "kprobe.multi/" functions, name, name##_body, ##args) \
 	static __always_inline int name##_body(owner_t o, void *ctx, ##args)
 
 #define TRACE_FUNCTIONS_END(opts, functions, name, ret) \
 	static __always_inline int name##_body(owner_t o, void *ctx, ret); \
-	FUNCTION_PROGRAM(opts, "kretprobe.multi/" functions, name, name##_body, struct pt_regs, \
-			 (o, ctx, (void *)PT_REGS_RC(ctx))) \
+	END_BY_PROBE(opts, "kretprobe.multi/" functions, name, name##_body) \
 	static __always_inline int name##_body(owner_t o, void *ctx, ret)
 
 #define TRACE_ENTRY(opts, function, name, args...) \
 	static __always_inline int name##_body(owner_t o, void *ctx, ##args); \
-	FUNCTION_PROGRAM(opts, "fentry/" function, name, name##_body, unsigned long long, (o, ___bpf_ctx_cast(args))) \
+	BY_TRAMPOLINE(opts, "fentry/" function, name, name##_body, ##args) \
 	static __always_inline int name##_body(owner_t o, void *ctx, ##args)
 
 /* Of a function that has one argument on all kernels: its result is behind that, and the helper is not needed. */
 #define TRACE_EXIT_1(opts, function, name, ret) \
 	static __always_inline int name##_body(owner_t o, void *ctx, ret); \
-	FUNCTION_PROGRAM(opts, "fexit/" function, name, name##_body, unsigned long long, \
-			 (o, ctx, (void *)((unsigned long long *)ctx)[1])) \
+	END_BY_TRAMPOLINE(opts, "fexit/" function, name, name##_body, ctx[1]) \
 	static __always_inline int name##_body(owner_t o, void *ctx, ret)
 
 /*

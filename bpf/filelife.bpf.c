@@ -11,9 +11,6 @@
 
 const volatile bool full_path;
 
-#define AT_FDCWD -100
-#define NAME_MAX_LEN 4096
-
 struct filelife_file {
 	__u64 inode;
 	__u32 dev;
@@ -77,25 +74,19 @@ static __always_inline void made(owner_t o, struct file *file)
 /* The name is the first argument, or the second behind the directory. */
 static __always_inline void deleted(owner_t o, struct pt_regs *regs, __u64 birth)
 {
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	bool compat = is_compat();
 	bool at = syscall_nr(regs) == (compat ? 301 : 263);
 	int dirfd = at ? (int)syscall_arg(regs, 0, compat) : AT_FDCWD;
 	struct filelife_event *e;
-	struct path from, root;
 
 	e = scratch(o, struct filelife_event);
 	if (!e)
 		return;
 	e->age = bpf_ktime_get_ns() - birth;
-	e->name_len = read_string(&e->head, (char *)(e + 1), NAME_MAX_LEN, (void *)syscall_arg(regs, at, compat)) &
-		      (2 * NAME_MAX_LEN - 1);
-	if (full_path) {
-		task_root(task, &root);
-		if (dirfd == AT_FDCWD ? (task_cwd(task, &from), true) : fd_path(task, dirfd, &from))
-			put_path((char *)(e + 1), e->name_len & (NAME_MAX_LEN * 2 - 1), &e->dir_len, &from, &root);
-	}
-	emit_scratch(o, e, e->name_len + e->dir_len);
+	put_name(e, (void *)syscall_arg(regs, at, compat));
+	if (full_path)
+		put_walked(e, dirfd);
+	emit_walked(o, e);
 }
 
 static __always_inline bool may_change(struct pt_regs *regs, long ret)

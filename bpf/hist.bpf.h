@@ -76,18 +76,21 @@ static __always_inline void hist_add(owner_t o, void *map, const void *key, __u6
 const volatile bool with_max;
 MAP(period, ARRAY, 1, __u32, __u64);
 
-static __always_inline void raise_max(owner_t o, struct cbpf_tally *t, __u64 amount)
+/* The slot of this period if `amount` is the most in it, which is noted in the arrays of a value; or below 0. */
+static __always_inline int raise_max(owner_t o, __u64 *periods, __u64 *maxima, __u64 amount)
 {
 	__u32 zero = 0;
 	__u64 *now = map_get(o, &period, &zero);
 	int slot;
 
 	if (!now)
-		return;
+		return -1;
 	slot = *now & 1;
-	if (t->period[slot] != *now || amount > t->max[slot])
-		t->max[slot] = amount;
-	t->period[slot] = *now;
+	if (periods[slot] == *now && amount <= maxima[slot])
+		return -1;
+	maxima[slot] = amount;
+	periods[slot] = *now;
+	return slot;
 }
 
 /*
@@ -104,7 +107,7 @@ static __always_inline void tally_add(owner_t o, void *map, const void *key, __u
 	COUNT(t->count);
 	__sync_fetch_and_add(&t->total, amount);
 	if (with_max)
-		raise_max(o, t, amount);
+		raise_max(o, t->period, t->max, amount);
 	matched(o, 1);
 }
 

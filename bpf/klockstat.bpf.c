@@ -76,25 +76,20 @@ static __always_inline bool wanted(owner_t o, __u64 lock)
 
 static __always_inline void raise_most(owner_t o, struct klockstat_stat *stat, __u64 lock, __u64 ns)
 {
+	int slot = raise_max(o, stat->period, stat->max, ns);
 	char name[KLOCKSTAT_NAME] = {};
 	struct cbpf_subject who = {};
-	__u32 zero = 0;
-	__u64 *now = map_get(o, &period, &zero);
-	int slot;
+	struct klockstat_most *most;
 
-	if (!now)
+	if (slot < 0)
 		return;
-	slot = *now & 1;
-	if (stat->period[slot] == *now && ns <= stat->max[slot])
-		return;
-	stat->max[slot] = ns;
-	stat->period[slot] = *now;
+	most = &stat->most[slot & 1];
 	describe(o, &who);
-	stat->most[slot].tid = who.tid;
-	__builtin_memcpy(stat->most[slot].comm, who.comm, CBPF_COMM_LEN);
+	most->tid = who.tid;
+	__builtin_memcpy(most->comm, who.comm, CBPF_COMM_LEN);
 	if (HAVE_SNPRINTF)
 		symbol_name(o, name, sizeof(name), lock);
-	__builtin_memcpy(stat->most[slot].lock, name, KLOCKSTAT_NAME);
+	__builtin_memcpy(most->lock, name, KLOCKSTAT_NAME);
 }
 
 static __always_inline void count(owner_t o, __u32 id, __u32 is_held, __u64 lock, __u64 ns)

@@ -12,8 +12,6 @@ const volatile bool full_path;
 const volatile bool with_callers;
 const volatile char comm_part[CBPF_COMM_LEN];
 
-#define AT_FDCWD -100
-#define NAME_MAX_LEN 4096
 #define O_LARGEFILE 0100000 /* which io_uring adds */
 
 enum call { NO_OPEN, OPEN, OPENAT, CREAT, OPENAT2, BY_HANDLE };
@@ -54,17 +52,7 @@ static __always_inline bool may_open(struct pt_regs *regs, long ret)
 }
 
 /* The path of the opened file, or of where a name starts that could not be opened. */
-static __always_inline void put_walked(struct opensnoop_event *e, int dirfd)
-{
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-	struct path from, root;
-
-	task_root(task, &root);
-	if (e->ret >= 0         ? fd_path(task, e->ret, &from)
-	    : dirfd == AT_FDCWD ? (task_cwd(task, &from), true)
-				: fd_path(task, dirfd, &from))
-		put_path((char *)(e + 1), e->name_len & (NAME_MAX_LEN * 2 - 1), &e->dir_len, &from, &root);
-}
+#define put_opened(e, dirfd) put_walked(e, (e)->ret >= 0 ? (e)->ret : (dirfd))
 
 TRACE_CURRENT_IF("set=1,2,3", "tp_btf/sys_exit", exit_open, may_open(regs, ret), struct pt_regs *regs, long ret)
 {
@@ -97,11 +85,8 @@ TRACE_CURRENT_IF("set=1,2,3", "tp_btf/sys_exit", exit_open, may_open(regs, ret),
 		e->flags = syscall_arg(regs, 2, compat);
 	}
 
-	if (call != BY_HANDLE) {
-		const void *name = (void *)syscall_arg(regs, call == OPENAT || call == OPENAT2, compat);
-
-		e->name_len = read_string(&e->head, (char *)(e + 1), NAME_MAX_LEN, name) & (2 * NAME_MAX_LEN - 1);
-	}
+	if (call != BY_HANDLE)
+		put_name(e, (void *)syscall_arg(regs, call == OPENAT || call == OPENAT2, compat));
 	if (with_callers) {
 		__u64 ips[3] = {}; /* the first is the system call instruction itself */
 
@@ -110,8 +95,8 @@ TRACE_CURRENT_IF("set=1,2,3", "tp_btf/sys_exit", exit_open, may_open(regs, ret),
 		e->callers[1] = ips[2];
 	}
 	if (full_path)
-		put_walked(e, dirfd);
-	emit_scratch(o, e, e->name_len + e->dir_len);
+		put_opened(e, dirfd);
+	emit_walked(o, e);
 	return 0;
 }
 
@@ -153,9 +138,9 @@ URING_COMPLETED(uring_opened, is_open)
 	e->ret = ret;
 	e->flags = call->flags;
 	e->mode = call->mode;
-	e->name_len = uring_put_name(&e->head, (char *)(e + 1), call) & (2 * URING_NAME_LEN - 1);
+	uring_put_name(e, call);
 	if (full_path && uring_at_home(call))
-		put_walked(e, call->dirfd);
-	emit_scratch(o, e, e->name_len + e->dir_len);
+		put_opened(e, call->dirfd);
+	emit_walked(o, e);
 	return 0;
 }

@@ -6,9 +6,12 @@
 #ifndef CBPF_PATH_BPF_H
 #define CBPF_PATH_BPF_H
 
+#define AT_FDCWD -100
+#define NAME_MAX_LEN 4096
+
 #define PATH_DEPTH 40
 #define PATH_NAME 256
-#define PATH_SPACE 4096 /* beside a name of the same size it fits into a record */
+#define PATH_SPACE 4096 /* beside NAME_MAX_LEN bytes of a name it fits into a record */
 
 /* How a walk ended; stands as the last byte behind the components. */
 enum {
@@ -90,25 +93,32 @@ static __always_inline struct file *fd_file(struct task_struct *task, __u32 fd)
 	return file;
 }
 
-/* Its path; false when there is no such file. */
-static __always_inline bool fd_path(struct task_struct *task, __u32 fd, struct path *path)
+/* `at` stands in the record too, and is read back for the same reason. */
+static __always_inline void walk(char *buf, const volatile __u16 *at, volatile __u16 *len, int dirfd)
 {
-	struct file *file = fd_file(task, fd);
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct path from, root;
+	struct file *file;
 
-	if (!file)
-		return false;
-	BPF_CORE_READ_INTO(path, file, f_path);
-	return true;
+	BPF_CORE_READ_INTO(&root, task, fs, root);
+	if (dirfd == AT_FDCWD) {
+		BPF_CORE_READ_INTO(&from, task, fs, pwd);
+	} else {
+		file = fd_file(task, dirfd);
+		if (!file)
+			return;
+		BPF_CORE_READ_INTO(&from, file, f_path);
+	}
+	put_path(buf, *at & (2 * NAME_MAX_LEN - 1), len, &from, &root);
 }
 
-static __always_inline void task_root(struct task_struct *task, struct path *root)
-{
-	BPF_CORE_READ_INTO(root, task, fs, root);
-}
-
-static __always_inline void task_cwd(struct task_struct *task, struct path *pwd)
-{
-	BPF_CORE_READ_INTO(pwd, task, fs, pwd);
-}
+/*
+ * For events about a name. Behind them stand `name_len` bytes of it, as the call was passed it, then `dir_len` bytes of
+ * the path that it starts from: that of a descriptor, or of the working directory.
+ */
+#define put_name(e, name) \
+	((e)->name_len = read_string(&(e)->head, (char *)((e) + 1), NAME_MAX_LEN, name) & (2 * NAME_MAX_LEN - 1))
+#define put_walked(e, dirfd) walk((char *)((e) + 1), &(e)->name_len, &(e)->dir_len, dirfd)
+#define emit_walked(o, e) emit_scratch(o, e, (e)->name_len + (e)->dir_len)
 
 #endif

@@ -11,9 +11,7 @@
 
 const volatile bool failed_only;
 
-#define AT_FDCWD -100
 #define AT_EMPTY_PATH 0x1000
-#define NAME_MAX_LEN 4096
 
 #define NR_STATX 332
 
@@ -66,20 +64,6 @@ static __always_inline bool may_stat(struct pt_regs *regs, long ret)
 	return which(nr, false) || which(nr, true);
 }
 
-/* The path of `fd`, or the one that a relative name starts from. */
-static __always_inline void put_walked(struct statsnoop_event *e, int fd)
-{
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-	struct path from, root;
-
-	task_root(task, &root);
-	if (fd == AT_FDCWD)
-		task_cwd(task, &from);
-	else if (!fd_path(task, fd, &from))
-		return;
-	put_path((char *)(e + 1), e->name_len & (NAME_MAX_LEN * 2 - 1), &e->dir_len, &from, &root);
-}
-
 TRACE_CURRENT_IF("set=1,2,3", "tp_btf/sys_exit", exit_stat, may_stat(regs, ret), struct pt_regs *regs, long ret)
 {
 	bool compat = is_compat(), whole = false;
@@ -113,13 +97,13 @@ TRACE_CURRENT_IF("set=1,2,3", "tp_btf/sys_exit", exit_stat, may_stat(regs, ret),
 	}
 	text = (char *)(e + 1);
 	if (name || !whole) {
-		e->name_len = read_string(&e->head, text, NAME_MAX_LEN, name) & (2 * NAME_MAX_LEN - 1);
+		put_name(e, name);
 		if (!e->name_len || text[0] == '/' || (!text[0] && !whole))
 			goto out;
 	}
 	put_walked(e, fd);
 out:
-	emit_scratch(o, e, e->name_len + e->dir_len);
+	emit_walked(o, e);
 	return 0;
 }
 
@@ -157,9 +141,9 @@ URING_COMPLETED(uring_statx_done, is_statx)
 	e->ret = ret;
 	e->nr = NR_STATX;
 	text = (char *)(e + 1);
-	e->name_len = uring_put_name(&e->head, text, call) & (2 * URING_NAME_LEN - 1);
+	uring_put_name(e, call);
 	if (e->name_len && text[0] != '/' && (text[0] || whole) && uring_at_home(call))
 		put_walked(e, call->dirfd);
-	emit_scratch(o, e, e->name_len + e->dir_len);
+	emit_walked(o, e);
 	return 0;
 }

@@ -83,13 +83,15 @@ static __always_inline void uring_note(struct uring_call *call, struct filename 
 		call->name_flags = CBPF_CUT;
 }
 
-/* Puts the name into an event; its length. `to` has room for it. */
-static __always_inline __u32 uring_put_name(struct cbpf_head *head, char *to, const struct uring_call *call)
+static __always_inline __u32 uring_copy_name(struct cbpf_head *head, char *to, const struct uring_call *call)
 {
 	head->flags |= call->name_flags;
 	bpf_probe_read_kernel(to, URING_NAME_LEN, call->name);
-	return call->name_len;
+	return call->name_len & (2 * URING_NAME_LEN - 1);
 }
+
+/* As put_name() of path.bpf.h. */
+#define uring_put_name(e, call) ((e)->name_len = uring_copy_name(&(e)->head, (char *)((e) + 1), call))
 
 /* Is the current task one of the process that submitted the call, with its files and directories? */
 static __always_inline bool uring_at_home(const struct uring_call *call)

@@ -25,7 +25,7 @@ impl Cumulative for cbpf_hist {
     }
 }
 
-/// The maxima do not subtract: see [`max`].
+/// The maxima do not subtract: see [`max_slot`].
 impl Cumulative for cbpf_tally {
     fn since(&self, before: &Self) -> Self {
         Self { count: self.count - before.count, total: self.total.wrapping_sub(before.total), ..*self }
@@ -74,11 +74,16 @@ impl Cumulative for klockstat_stat {
     }
 }
 
-/// The largest amount of a period that [`Session::next_period`](crate::session::Session::next_period) has ended.
-/// What came between that and the snapshot is in the counts already, so it may raise the maximum as well.
+/// Which of a value's two maxima is that of a period that
+/// [`Session::next_period`](crate::session::Session::next_period) has ended, if it had one. What came between that and
+/// the snapshot is in the counts already, so it may raise the maximum as well.
+pub fn max_slot(periods: &[u64; 2], maxima: &[u64; 2], period: u64) -> Option<usize> {
+    (0..2).filter(|n| (period..=period + 1).contains(&periods[*n])).max_by_key(|n| maxima[*n])
+}
+
+/// The largest amount of that period, or 0.
 pub fn max(tally: &cbpf_tally, period: u64) -> u64 {
-    let slots = tally.period.iter().zip(tally.max);
-    slots.filter(|(of, _)| (period..=period + 1).contains(of)).map(|(_, max)| max).max().unwrap_or(0)
+    max_slot(&tally.period, &tally.max, period).map_or(0, |n| tally.max[n])
 }
 
 /// Remembers the last snapshot of one map.

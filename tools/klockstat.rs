@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use cbpf_bpf::events::{klockstat_key, klockstat_most, klockstat_stat};
-use cbpf_common::delta::{Cumulative as _, Deltas};
+use cbpf_common::delta::{self, Cumulative as _, Deltas};
 use cbpf_common::engine::Plan;
 use cbpf_common::options::{self, Shared};
 use cbpf_common::out::{Column, Mark, Out, until_nul};
@@ -52,9 +52,6 @@ pub struct Tool {
 const MAX_STACKS: i64 = 127 - LOCK_FRAMES as i64;
 const LOCK_FRAMES: u32 = 16;
 const TRACING_FRAMES: usize = 4;
-
-/// `KLOCKSTAT_NAME`, with the NUL.
-const NAME: usize = 44;
 
 /// Of waits (0) or holds (1), by what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,8 +100,9 @@ impl tool::Tool for Tool {
             if lock.starts_with("0x") || lock.starts_with(|c: char| c.is_ascii_digit()) {
                 return Err(Usage("-L: addresses of the kernel are not told, nor asked for; name the lock".into()).into());
             }
-            if lock.is_empty() || lock.len() >= NAME {
-                return Err(Usage(format!("-L: a name of 1 to {} letters", NAME - 1)).into());
+            let longest = klockstat_most::default().lock.len() - 1; // with a NUL
+            if !(1..=longest).contains(&lock.len()) {
+                return Err(Usage(format!("-L: a name of 1 to {longest} letters")).into());
             }
             plan.knob("only_lock", lock.as_bytes().to_vec());
         }
@@ -150,10 +148,10 @@ impl Line {
     }
 }
 
-/// The longest time of a period, as [`cbpf_common::delta::max`] finds it.
+/// The longest time of a period, and whose it was.
 fn most(stat: &klockstat_stat, period: u64) -> (u64, klockstat_most) {
-    let slots = (0..2).filter(|n| (period..=period + 1).contains(&stat.period[*n]));
-    slots.map(|n| (stat.max[n], stat.most[n])).max_by_key(|(max, _)| *max).unwrap_or_default()
+    let slot = delta::max_slot(&stat.period, &stat.max, period);
+    slot.map(|n| (stat.max[n], stat.most[n])).unwrap_or_default()
 }
 
 /// `rtnl_mutex` from `rtnl_mutex+0x0/0x20`; inside of something it keeps its place.
@@ -257,6 +255,7 @@ pub struct State {
 
 impl Report for Tool {
     type State = State;
+    const OWN_HEADER: bool = true;
 
     fn interval(&self) -> (Option<Duration>, Option<u64>) {
         (self.interval, None)

@@ -11,7 +11,7 @@ use io_uring::{IoUring, opcode, types};
 use crate::case::{Report, Work};
 
 /// Why cbpf sees nothing of io_uring here, or there is none.
-pub fn missing() -> Option<&'static str> {
+fn missing() -> Option<&'static str> {
     let read = |name: &str| fs::read_to_string(format!("/proc/sys/kernel/{name}")).unwrap_or_default();
     let major: u32 = read("osrelease").split('.').next().and_then(|n| n.parse().ok()).unwrap_or(0);
     // It came with 6.6.
