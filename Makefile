@@ -5,7 +5,7 @@ DESTDIR ?=
 
 BUILD_PACKAGES = gcc make pkg-config clang-19 libelf-dev zlib1g-dev
 TEST_PACKAGES = qemu-system-x86 e2fsprogs kmod xz-utils zstd debian-archive-keyring libc-bin util-linux git \
-	podman runc uidmap busybox-static mmdebstrap procps
+	podman runc uidmap busybox-static mmdebstrap procps xfsprogs btrfs-progs fuse-overlayfs
 LINT_PACKAGES = clang-format-19
 DEB_PACKAGES = dpkg-dev
 

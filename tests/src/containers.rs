@@ -47,22 +47,7 @@ pub fn run(name: &str) -> Result<()> {
             std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).any(|p| p.join(program).exists());
         ensure!(there, "no {program}: `make test` installs what the tests need");
     }
-    let mut command = Command::new(own_exe()?);
-    command.args(["podman", name]).stdin(Stdio::null());
-    // SAFETY: a system call only, between fork and exec.
-    unsafe {
-        command.pre_exec(|| match libc::unshare(libc::CLONE_NEWNS) {
-            0 => Ok(()),
-            _ => Err(std::io::Error::last_os_error()),
-        });
-    }
-    let done = command.output()?;
-    ensure!(
-        done.status.success(),
-        "{}",
-        String::from_utf8_lossy(&done.stderr).trim().trim_start_matches("cbpf-suite: ")
-    );
-    Ok(())
+    process::run_apart(&["podman", name])
 }
 
 /// The other side of [`run`].
@@ -71,8 +56,6 @@ pub fn inside(name: &str) -> Result<()> {
     // Whatever podman leaves running becomes our child.
     // SAFETY: numbers only.
     unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) };
-    let none = None::<&str>;
-    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_SLAVE, none)?;
     test()
 }
 

@@ -8,6 +8,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::ptr::null;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -53,6 +54,26 @@ impl Child {
     }
 }
 
+/// Runs a command of this binary in a mount namespace of its own, which others see nothing of.
+pub fn run_apart(args: &[&str]) -> Result<()> {
+    let mut command = Command::new(own_exe()?);
+    command.args(args).stdin(Stdio::null());
+    // SAFETY: two system calls only, between fork and exec, with a C string and NULL.
+    unsafe {
+        command.pre_exec(|| {
+            let flags = libc::MS_REC | libc::MS_SLAVE;
+            if libc::unshare(libc::CLONE_NEWNS) != 0 || libc::mount(null(), c"/".as_ptr(), null(), flags, null()) != 0 {
+                return Err(io::Error::last_os_error());
+            }
+            Ok(())
+        });
+    }
+    let done = command.output()?;
+    let said = String::from_utf8_lossy(&done.stderr);
+    ensure!(done.status.success(), "{}", said.trim().trim_start_matches("cbpf-suite: "));
+    Ok(())
+}
+
 /// Starts a command, under `uid` without any capability if one is given, as the first process of new namespaces
 /// (`CLONE_NEW*` in `flags`). `Command` cannot: unshare(CLONE_NEWPID) is for the children of its child only.
 pub fn spawn(command: &mut Command, uid: Option<u32>, flags: i32) -> Result<Child> {
@@ -73,7 +94,7 @@ fn spawn_then(command: &mut Command, uid: Option<u32>, flags: i32, map_first: Op
     let argv: Vec<CString> =
         std::iter::once(command.get_program()).chain(command.get_args()).map(c).collect::<Result<_, _>>()?;
     let mut pointers: Vec<*const libc::c_char> = argv.iter().map(|arg| arg.as_ptr()).collect();
-    pointers.push(std::ptr::null());
+    pointers.push(null());
     let (wait, go) = nix::unistd::pipe2(OFlag::O_CLOEXEC)?;
     // SAFETY: clone without CLONE_VM is fork. The child makes system calls only, on memory prepared above, and ends in
     // exec or _exit. Not libc's set*id(): those wait for the threads of this process, which the child has not.
@@ -84,7 +105,7 @@ fn spawn_then(command: &mut Command, uid: Option<u32>, flags: i32, map_first: Op
                 let mut word = [0u8; 1];
                 let told = map_first.is_none() || libc::read(wait.as_raw_fd(), word.as_mut_ptr().cast(), 1) == 1;
                 let ok = uid.is_none_or(|uid| {
-                    libc::syscall(libc::SYS_setgroups, 0, std::ptr::null::<u32>()) == 0
+                    libc::syscall(libc::SYS_setgroups, 0, null::<u32>()) == 0
                         && libc::syscall(libc::SYS_setresgid, uid, uid, uid) == 0
                         && libc::syscall(libc::SYS_setresuid, uid, uid, uid) == 0
                 });
@@ -118,7 +139,7 @@ pub fn become_user(command: &mut Command, uid: u32, caps: Vec<u32>) {
         command.pre_exec(move || {
             let check = |ret: i32| if ret < 0 { Err(io::Error::last_os_error()) } else { Ok(()) };
             check(libc::prctl(libc::PR_SET_KEEPCAPS, 1))?;
-            check(libc::setgroups(0, std::ptr::null()))?;
+            check(libc::setgroups(0, null()))?;
             check(libc::setresgid(uid, uid, uid))?;
             check(libc::setresuid(uid, uid, uid))?;
             set_caps(&caps)?;

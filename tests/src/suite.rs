@@ -8,6 +8,7 @@ mod case;
 mod cases;
 mod containers;
 mod daemon;
+mod filesystems;
 mod hostile;
 mod limit;
 mod loss;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         ["loop", count] => count.parse().map_err(Into::into).and_then(loss::open_loop),
         ["client", what, socket] => daemon::client(what, socket.as_ref()),
         ["podman", name] => containers::inside(name),
+        ["files-on", kind] => filesystems::inside(kind),
         ["delegated", fd, ref args @ ..] => fd.parse().map_err(Into::into).and_then(|fd| token::delegated(fd, args)),
         ["delegate", ref numbers @ ..] => token::delegate(numbers),
         ["hostile"] => hostile::open_names(),
@@ -129,6 +131,14 @@ impl Counts {
     }
 }
 
+/// A test that measures may be disturbed, under emulation above all: it is tried twice, and the first failure is told.
+fn twice<T>(name: &str, run: impl Fn() -> Result<T>) -> Result<T> {
+    run().or_else(|e| {
+        println!("     {name} failed and is tried again: {e:#}");
+        run()
+    })
+}
+
 type Scope = (&'static str, &'static str, fn(&Case) -> Result<Outcome>);
 
 /// Gives a guest of the ladder a file system on a disk: its root is in memory.
@@ -173,17 +183,11 @@ fn suite(kernel: &str, filter: &str) -> Result<()> {
                 });
                 continue;
             };
-            // A test that measures may be disturbed, under emulation above all: it is tried twice, and the first failure
-            // is told.
             let run = |case: &Case| {
                 let _limit = if LIMITED.contains(&case.tool) { Some(Limit::new()?) } else { None };
                 run(case)
             };
-            let run = |case| match run(case) {
-                Err(e) => {
-                    println!("     {name} failed and is tried again: {e:#}");
-                    run(case)
-                }
+            let run = |case| match twice(&name, || run(case)) {
                 Ok(Outcome::Disturbed(_)) => run(case),
                 result => result,
             };
@@ -196,6 +200,10 @@ fn suite(kernel: &str, filter: &str) -> Result<()> {
                 (Outcome::Passed, Expected::Lacks(what)) => bail!("it works, but kernels.md says: {what}"),
             });
         }
+    }
+    for kind in filesystems::KINDS {
+        let name = format!("{kernel}: files on {}", kind.name);
+        counts.test(&name, filter, || twice("it", || filesystems::test(kind)).map(|()| None));
     }
     counts.test(&format!("{kernel}: writeback is its cgroup's"), filter, || match writeback::missing() {
         Some(why) => Ok(Some(why)),
@@ -216,13 +224,7 @@ fn suite(kernel: &str, filter: &str) -> Result<()> {
     plain("preempted at a user function", &preempted::uprobe);
     plain("preempted at a tracepoint", &preempted::tracepoint);
     plain("samples after so many events", &sampling::by_period);
-    // Its measure is a process's time, which others may disturb.
-    plain("samples without perf events", &|| {
-        sampling::by_run_time().or_else(|e| {
-            println!("     tried again: {e:#}");
-            sampling::by_run_time()
-        })
-    });
+    plain("samples without perf events", &|| twice("it", sampling::by_run_time));
     plain("no grant", &refusals::no_grant);
     plain("scopes that are not one's own", &refusals::scopes);
     plain("--on-loss", &refusals::lost);
@@ -240,7 +242,7 @@ fn suite(kernel: &str, filter: &str) -> Result<()> {
             plain(&format!("daemon: {name}"), test);
         }
         for (name, _) in containers::TESTS {
-            plain(&format!("containers: {name}"), &|| containers::run(name));
+            plain(&format!("containers: {name}"), &|| twice("it", || containers::run(name)));
         }
         // Guests have no shell.
         plain("a command's exit status", &refusals::commands);

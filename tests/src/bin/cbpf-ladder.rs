@@ -17,7 +17,8 @@ use anyhow::{Context as _, Result};
 use ladder::{Image, Kernel, RUNGS, Rung, boot, fetch};
 
 /// What the guests load besides what is built in.
-const MODULES: &[&str] = &["virtio_pci", "virtio_blk", "loop", "overlay", "null_blk nr_devices=1", "ipv6"];
+const MODULES: &[&str] =
+    &["virtio_pci", "virtio_blk", "loop", "overlay", "xfs", "btrfs", "fuse", "null_blk nr_devices=1", "ipv6"];
 
 /// For a whole suite in one guest, under emulation: twice what it takes on a quiet machine.
 const TIMEOUT: Duration = Duration::from_secs(25 * 60);
@@ -141,8 +142,10 @@ fn image(kernel: &Kernel) -> Result<Image> {
     image.add_program(&cbpf()?)?;
     image.add_program(&cbpf()?.with_file_name("cbpfd"))?;
     image.add_program(&here.join("cbpf-suite"))?;
-    // What workloads start, and what makes the disk.
-    for program in ["/bin/true", "/bin/bash", "/usr/sbin/mke2fs"] {
+    // What workloads start, and what makes file systems.
+    let made_by = ["mke2fs", "mkfs.xfs", "mkfs.btrfs", "losetup"].map(|name| format!("/usr/sbin/{name}"));
+    for program in ["/bin/true", "/bin/bash", "/usr/bin/fuse-overlayfs"].into_iter().chain(made_by.iter().map(|s| &**s))
+    {
         image.add_program(Path::new(program))?;
     }
     image.add_file(
