@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use libbpf_rs::btf::{Btf, types};
+use libbpf_rs::btf::{Btf, BtfKind, BtfType, types};
 use libbpf_rs::{AsRawLibbpf as _, MapType, ObjectBuilder, OpenObject, libbpf_sys as sys};
 use object::{Object as _, ObjectSection as _, SectionKind};
 
@@ -171,6 +171,7 @@ pub fn object(bytes: &[u8]) -> Result<()> {
     let programs = check::programs(&open)?;
     programs.iter().try_for_each(place)?;
     inlined(&open, &programs)?;
+    types_are_whole(&open)?;
     code(bytes)?;
     maps(&open)
 }
@@ -204,6 +205,23 @@ fn inlined(open: &OpenObject, programs: &[Program]) -> Result<()> {
             programs.iter().any(|p| p.name == *name),
             "{name}() is a subprogram, a callback or a kernel function; all code must be inlined"
         );
+    }
+    Ok(())
+}
+
+/// The kernel takes an object's types: or it has none to name a program's functions and places in the source with. It
+/// refuses functions that are given something by value of which there is only the name.
+fn types_are_whole(open: &OpenObject) -> Result<()> {
+    // SAFETY: the pointer is that of a live object, borrowed for this call.
+    let raw = unsafe { open.as_libbpf_object().as_ref() };
+    let btf = Btf::from_bpf_object(raw)?.context("the object has no BTF")?;
+    for function in btf.type_by_kind::<types::FuncProto<'_>>() {
+        for param in function.iter() {
+            let ty = btf.type_by_id::<BtfType<'_>>(param.ty).map(|ty| ty.skip_mods_and_typedefs());
+            if let Some(ty) = ty.filter(|ty| ty.kind() == BtfKind::Fwd) {
+                bail!("a function takes {:?} by value: list it in vmlinux.types", ty.name().unwrap_or_default());
+            }
+        }
     }
     Ok(())
 }

@@ -104,12 +104,13 @@ fn objects(out: &Path, tools: &[String]) -> Result<()> {
     for name in tools {
         let object = fs::read(out.join(format!("{name}.bpf.o")))?;
         let types = relocations::types(&object).with_context(|| format!("the relocations of {name}"))?;
+        let tracepoints = relocations::tracepoints(&object)?;
         // Three quarters of an object are names and places in the source, of which one is read in each run.
         fs::write(out.join(format!("{name}.z")), compress_to_vec(&object, 10))?;
         text += &format!(
             "    Object {{\n        name: \"{name}\",\n        size: {},\n        \
              packed: include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{name}.z\")),\n        \
-             types: &{types:?},\n    }},\n",
+             types: &{types:?},\n        tracepoints: &{tracepoints:?},\n    }},\n",
             object.len()
         );
     }

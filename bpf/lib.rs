@@ -19,6 +19,8 @@ pub struct Object {
     packed: &'static [u8],
     /// Names of the kernel types that its relocations start from.
     pub types: &'static [&'static str],
+    /// Names of the tracepoints of its `tp_btf` programs.
+    pub tracepoints: &'static [&'static str],
 }
 
 /// An ELF file in memory, aligned: libelf reads it in place.

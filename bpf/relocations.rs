@@ -1,4 +1,4 @@
-//! Which of the kernel's types an object asks for when it is loaded.
+//! Which of the kernel's types and tracepoints an object asks for when it is loaded.
 
 use std::collections::BTreeSet;
 
@@ -30,6 +30,13 @@ pub fn types(bytes: &[u8]) -> Result<Vec<String>> {
         types.insert(name.rsplit_once("___").map_or(name.as_str(), |(name, _)| name).to_owned());
     }
     Ok(types.into_iter().collect())
+}
+
+/// Names of the tracepoints that its programs are at, with types.
+pub fn tracepoints(bytes: &[u8]) -> Result<Vec<String>> {
+    let elf = object::File::parse(bytes)?;
+    let names = elf.sections().filter_map(|section| Some(section.name().ok()?.strip_prefix("tp_btf/")?.to_owned()));
+    Ok(names.collect::<BTreeSet<_>>().into_iter().collect())
 }
 
 fn word(bytes: &[u8], at: usize) -> Option<u32> {

@@ -2505,6 +2505,8 @@ struct io_statx {
 	struct statx *buffer;
 };
 
+struct io_tw_state {};
+
 typedef __s16 s16;
 
 struct in6_pktinfo {

@@ -23,6 +23,7 @@ use plain::Plain;
 
 use crate::kernel_types::{Ids, KernelTypes, ids_by_libbpf};
 use crate::token::{self, Masks, Token};
+use crate::tracepoints;
 
 /// What a tool asks of the engine: an object, how its knobs stand, and what to attach to. Typed and bounded, so
 /// that whoever has the privilege can check it.
@@ -293,6 +294,11 @@ fn keep(level: PrintLevel, message: String) {
     }
 }
 
+/// For what libbpf calls that fails for a reason which libbpf does not know.
+pub(crate) fn complain(what: String) {
+    keep(PrintLevel::Warn, what);
+}
+
 fn print(level: PrintLevel, message: String) {
     eprint!("{message}");
     keep(level, message);
@@ -325,7 +331,7 @@ pub fn possible_cpus() -> Result<u32> {
 pub fn load(plan: &Plan, owner: &cbpf_owner, options: Options<'_>) -> Result<Loaded> {
     ensure!(owner.scope != cbpf_scope::CBPF_NOBODY.0, "the ownership record is empty");
     let tool = plan.object.name;
-    let types = KernelTypes::of(plan.object.types).ok();
+    let types = KernelTypes::of(plan.object.types, plan.object.tracepoints).ok();
     let ids = ids(types.as_ref())?;
     let object = open(plan.object, options.token, types.as_ref())?;
     let programs = cbpf_bpf::programs(&object)?;
@@ -334,7 +340,7 @@ pub fn load(plan: &Plan, owner: &cbpf_owner, options: Options<'_>) -> Result<Loa
     let chosen = |set: &u32| plan.only_sets.is_empty() || plan.only_sets.contains(set);
     for set in sets(&programs).into_iter().filter(chosen) {
         let object = opened.take().map_or_else(|| open(plan.object, options.token, types.as_ref()), Ok)?;
-        match load_set(plan, owner, options, ids, &programs, set, object) {
+        match load_set(plan, owner, options, &ids, &programs, set, object) {
             Ok(mut loaded) => {
                 loaded.passed_over = reasons;
                 return Ok(loaded);
@@ -362,6 +368,7 @@ impl std::error::Error for BadPlan {}
 /// an empty path keeps libbpf from looking for a token on its own. Without `types` libbpf looks through all that the
 /// kernel has, which takes its time.
 fn open(object: &Object, token: Option<&Token>, types: Option<&KernelTypes>) -> Result<OpenObject> {
+    tracepoints::register()?;
     let name = CString::new(object.name)?;
     let types = types.and_then(KernelTypes::path);
     let opts = libbpf_sys::bpf_object_open_opts {
@@ -393,7 +400,11 @@ pub fn needs(object: &OpenObject) -> Masks {
     for program in object.progs().filter(|p| p.autoload()) {
         // SAFETY: the program belongs to the open object.
         let attach = unsafe { libbpf_sys::bpf_program__expected_attach_type(program.as_libbpf_object().as_ptr()) };
-        needs.progs |= bit(program.prog_type() as u32);
+        needs.progs |= bit(if tracepoints::is_section(program.section().as_encoded_bytes()) {
+            libbpf_sys::BPF_PROG_TYPE_TRACING
+        } else {
+            program.prog_type() as u32
+        });
         needs.attachs |= bit(attach);
     }
     for map in object.maps().filter(|m| m.autocreate()) {
@@ -440,10 +451,11 @@ pub fn lacks(tool: &str, allows: &Masks) -> Result<Masks> {
 /// Loads each set of the plan's programs that this kernel takes, and attaches none: what the verifier makes of them.
 pub fn verify(plan: &Plan, owner: &cbpf_owner, options: Options<'_>) -> Result<Vec<Loaded>> {
     let programs = cbpf_bpf::programs(&open(plan.object, options.token, None)?)?;
-    let ids = ids_by_libbpf()?;
+    let types = KernelTypes::of(plan.object.types, plan.object.tracepoints).ok();
+    let ids = ids(types.as_ref())?;
     let results = sets(&programs).into_iter().map(|set| {
         let object = open(plan.object, options.token, None)?;
-        load_programs(plan, owner, options, ids, &programs, set, object)
+        load_programs(plan, owner, options, &ids, &programs, set, object)
     });
     let (loaded, refused): (Vec<_>, Vec<_>) = results.partition(Result::is_ok);
     if loaded.is_empty() {
@@ -501,7 +513,7 @@ fn load_set(
     plan: &Plan,
     owner: &cbpf_owner,
     options: Options<'_>,
-    ids: Ids,
+    ids: &Ids,
     programs: &[Program],
     set: u32,
     object: OpenObject,
@@ -535,7 +547,7 @@ fn load_programs<'p>(
     plan: &Plan,
     owner: &cbpf_owner,
     options: Options<'_>,
-    ids: Ids,
+    ids: &Ids,
     programs: &'p [Program],
     set: u32,
     object: OpenObject,
@@ -544,8 +556,8 @@ fn load_programs<'p>(
     match &result {
         // Its types tell a variable that the kernel itself does not find: one without CONFIG_KALLSYMS_ALL.
         Err(e) if e.to_string().contains("failed to find the address for kernel symbol") => {
-            let ids = Ids { variables: Default::default(), ..ids };
-            load_with(plan, owner, options, ids, programs, set, open(plan.object, options.token, None)?)
+            let ids = Ids { variables: Default::default(), ..ids.clone() };
+            load_with(plan, owner, options, &ids, programs, set, open(plan.object, options.token, None)?)
         }
         _ => result,
     }
@@ -555,7 +567,7 @@ fn load_with<'p>(
     plan: &Plan,
     owner: &cbpf_owner,
     options: Options<'_>,
-    ids: Ids,
+    ids: &Ids,
     programs: &'p [Program],
     set: u32,
     mut object: OpenObject,
@@ -596,7 +608,7 @@ fn load_with<'p>(
         ensure!(lacks.is_empty(), "{} lacks {}", token::display(token), lacks.join(" "));
     }
     COMPLAINTS.lock().map(|mut kept| kept.clear()).ok();
-    let object = object.load().map_err(|e| match complaint() {
+    let object = tracepoints::load(object, &ids.tracepoints).map_err(|e| match complaint() {
         Some(line) => anyhow::anyhow!("cannot load: {line}{}", load_hint(&wanted, &line)),
         None => anyhow::anyhow!("cannot load: {e}"),
     })?;
@@ -605,12 +617,12 @@ fn load_with<'p>(
 }
 
 fn ids(types: Option<&KernelTypes>) -> Result<Ids> {
-    types.map_or_else(ids_by_libbpf, |types| Ok(types.ids))
+    types.map_or_else(ids_by_libbpf, |types| Ok(types.ids.clone()))
 }
 
 /// Puts calls of kernel functions, and variables, where a program has their numbers, and nothing where this kernel lacks
 /// them.
-fn link(program: &mut OpenProgramMut<'_>, ids: Ids) -> Result<()> {
+fn link(program: &mut OpenProgramMut<'_>, ids: &Ids) -> Result<()> {
     const LOAD: u8 = (libbpf_sys::BPF_LD | libbpf_sys::BPF_IMM | libbpf_sys::BPF_DW) as u8;
     const CALL: u8 = (libbpf_sys::BPF_JMP | libbpf_sys::BPF_CALL) as u8;
     let raw = program.as_libbpf_object().as_ptr();
@@ -800,6 +812,7 @@ impl Loaded {
                 std::io::copy(&mut run, &mut std::io::sink())?;
                 return Ok(());
             }
+            "tp_btf" => links.push(prog.attach_trace()?),
             _ => links.push(prog.attach()?),
         }
         ensure!(!links.is_empty(), "nothing to attach to");
@@ -1025,7 +1038,7 @@ fn perf_event(sample: Sample, cpu: i32) -> Result<OwnedFd> {
 /// Asks the kernel what this process is; see `bpf/viewer.bpf.c`.
 pub fn describe_caller(token: Option<&Token>) -> Result<viewer_info> {
     let object = cbpf_bpf::object("viewer").context("no object for viewer")?;
-    let types = KernelTypes::of(object.types).ok();
+    let types = KernelTypes::of(object.types, object.tracepoints).ok();
     let mut object = open(object, token, types.as_ref())?;
     ensure!(
         cbpf_bpf::programs(&object)?.iter().any(|p| p.subject == Subject::Viewer),
@@ -1039,7 +1052,7 @@ pub fn describe_caller(token: Option<&Token>) -> Result<viewer_info> {
         let keep = program.name() == "describe_caller";
         program.set_autoload(keep);
         if keep {
-            link(&mut program, ids(types.as_ref())?)?;
+            link(&mut program, &ids(types.as_ref())?)?;
         }
     }
     if let Some(token) = token {
@@ -1071,7 +1084,7 @@ impl KernelNames {
     /// Loads the program that asks. Kernels before 5.15 refuse it.
     pub fn load(token: Option<&Token>) -> Result<Self> {
         let object = cbpf_bpf::object("viewer").context("no object for viewer")?;
-        let types = KernelTypes::of(object.types).ok();
+        let types = KernelTypes::of(object.types, object.tracepoints).ok();
         let mut object = open(object, token, types.as_ref())?;
         for mut map in object.maps_mut() {
             let name = map.name().to_string_lossy().into_owned();
@@ -1081,7 +1094,7 @@ impl KernelNames {
             let keep = program.name() == "name_addresses";
             program.set_autoload(keep);
             if keep {
-                link(&mut program, ids(types.as_ref())?)?;
+                link(&mut program, &ids(types.as_ref())?)?;
             }
         }
         Ok(Self { object: object.load()? })

@@ -21,6 +21,7 @@ use cbpf_bpf::{KERNEL_FUNCTIONS, KERNEL_VARIABLES};
 use libbpf_rs::btf::{Btf, types};
 
 use crate::ring::Mapping;
+use crate::tracepoints::{self, TYPE_PREFIX};
 
 const KERNEL: &str = "/sys/kernel/btf";
 
@@ -59,19 +60,21 @@ pub(crate) struct KernelTypes {
     pub(crate) ids: Ids,
 }
 
-/// Ids of [`KERNEL_FUNCTIONS`] and [`KERNEL_VARIABLES`], in their order, of those that the kernel has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// Ids of [`KERNEL_FUNCTIONS`] and [`KERNEL_VARIABLES`], in their order, of those that the kernel has; and what is known
+/// of tracepoints.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Ids {
     pub(crate) functions: [Option<u32>; KERNEL_FUNCTIONS.len()],
     pub(crate) variables: [Option<u32>; KERNEL_VARIABLES.len()],
+    pub(crate) tracepoints: tracepoints::Ids,
 }
 
 impl KernelTypes {
-    /// The types of these names.
+    /// The types of these names, and of these tracepoints.
     ///
     /// # Errors
     /// The kernel's types cannot be read, or have a layout that is not known here. libbpf has to look for itself then.
-    pub(crate) fn of(names: &[&str]) -> Result<Self> {
+    pub(crate) fn of(names: &[&str], tracepoints: &[&'static str]) -> Result<Self> {
         let file = File::open(Path::new(KERNEL).join("vmlinux"))?;
         let size = file.metadata()?.len() as usize;
         // Since 6.16 the kernel shares the pages that it has the types in.
@@ -86,7 +89,7 @@ impl KernelTypes {
                 copied.as_slice()
             }
         };
-        let all = Types::parse(bytes, names).context("types of an unknown layout")?;
+        let all = Types::parse(bytes, names, tracepoints).context("types of an unknown layout")?;
         let (extract, missing) = Extract::of(&all, names).context("types of an unknown layout")?;
         let extract = (missing.is_empty() || not_in_modules(&missing).is_ok())
             .then(|| -> Result<File> {
@@ -118,6 +121,7 @@ pub(crate) fn ids_by_libbpf() -> Result<Ids> {
         functions: KERNEL_FUNCTIONS
             .map(|(_, name)| Some(u32::from(kernel.type_by_name::<types::Func<'_>>(name)?.type_id()))),
         variables: KERNEL_VARIABLES.map(|(_, name)| variable(name).map(u32::from)),
+        tracepoints: tracepoints::Ids::new(),
     })
 }
 
@@ -215,8 +219,8 @@ struct Types<'a> {
 }
 
 impl<'a> Types<'a> {
-    /// Parses the kernel's types and finds those of the given names, and the functions.
-    fn parse(btf: &'a [u8], names: &[&str]) -> Option<Self> {
+    /// Parses the kernel's types and finds those of the given names, and the functions, variables and tracepoints.
+    fn parse(btf: &'a [u8], names: &[&str], tracepoints: &[&'static str]) -> Option<Self> {
         let names = Names::of(names);
         let magic: [u8; 2] = btf.get(..2)?.try_into().ok()?;
         if u16::from_ne_bytes(magic) != MAGIC {
@@ -233,6 +237,12 @@ impl<'a> Types<'a> {
         let mut at = 0;
         while at < all.types.len() {
             let ty = Type::read(all.types, at)?;
+            if ty.kind() == TYPEDEF
+                && let Some(name) = all.rest_of(ty.name, TYPE_PREFIX)
+                && let Some(tracepoint) = tracepoints.iter().find(|of| of.as_bytes() == name)
+            {
+                all.ids.tracepoints.insert(tracepoint, all.at.len() as u32);
+            }
             let can_be_asked_for = matches!(ty.kind(), STRUCT | UNION | ENUM | ENUM64 | TYPEDEF) && ty.name != 0;
             if can_be_asked_for && names.may_have(&all, ty.name) && names.all.contains(all.string(ty.name)) {
                 all.found.push(all.at.len() as u32);
@@ -260,6 +270,12 @@ impl<'a> Types<'a> {
     fn is(&self, at: u32, name: &str) -> bool {
         let rest = self.strings.get(at as usize..).unwrap_or_default();
         rest.get(name.len()) == Some(&0) && rest.starts_with(name.as_bytes())
+    }
+
+    /// What follows `prefix` in the string there, if it begins so.
+    fn rest_of(&self, at: u32, prefix: &str) -> Option<&'a [u8]> {
+        let rest = self.strings.get(at as usize..)?.strip_prefix(prefix.as_bytes())?;
+        rest.split(|b| *b == 0).next()
     }
 
     fn get(&self, id: u32) -> Option<Type<'a>> {
@@ -396,6 +412,8 @@ impl<'a> Extract<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::CStr;
+
     use libbpf_rs::HasSize as _;
     use libbpf_rs::btf::BtfType;
 
@@ -405,7 +423,7 @@ mod tests {
     fn what_is_asked_for_is_as_the_kernel_has_it() {
         let Ok(all) = Btf::from_vmlinux() else { return }; // a kernel without types
         let names = ["task_struct", "btf_trace_sched_switch", "bpf_func_id", "upid"];
-        let types = KernelTypes::of(&names).unwrap();
+        let types = KernelTypes::of(&names, &[]).unwrap();
         let extract = Btf::from_path(types.path().unwrap().to_str().unwrap()).unwrap();
         for name in ["task_struct", "upid"] {
             let [there, here] = [&all, &extract].map(|btf| btf.type_by_name::<types::Struct<'_>>(name).unwrap());
@@ -434,24 +452,35 @@ mod tests {
     #[test]
     fn a_cut_or_foreign_image_is_refused() {
         let image = fs::read(Path::new(KERNEL).join("vmlinux")).unwrap_or_default();
-        assert!(Types::parse(&[], &["upid"]).is_none());
-        assert!(Types::parse(&image[..image.len() / 2], &["upid"]).is_none());
+        assert!(Types::parse(&[], &["upid"], &[]).is_none());
+        assert!(Types::parse(&image[..image.len() / 2], &["upid"], &[]).is_none());
         let foreign: Vec<u8> = image.iter().rev().copied().collect();
-        assert!(Types::parse(&foreign, &["upid"]).is_none());
+        assert!(Types::parse(&foreign, &["upid"], &[]).is_none());
     }
 
     #[test]
     fn a_name_that_no_type_has_is_told() {
         let image = fs::read(Path::new(KERNEL).join("vmlinux")).unwrap_or_default();
         let names = ["no_such_type", "upid"];
-        if let Some(all) = Types::parse(&image, &names) {
+        if let Some(all) = Types::parse(&image, &names, &[]) {
             assert_eq!(Extract::of(&all, &names).unwrap().1, ["no_such_type"]);
         }
     }
 
     #[test]
     fn functions_and_variables_are_those_that_libbpf_finds() {
-        let Ok(types) = KernelTypes::of(&["upid"]) else { return };
+        let Ok(types) = KernelTypes::of(&["upid"], &[]) else { return };
         assert_eq!(types.ids, ids_by_libbpf().unwrap());
+    }
+
+    #[test]
+    fn tracepoints_are_those_that_libbpf_finds() {
+        let Ok(types) = KernelTypes::of(&["upid"], &["sys_exit", "sched_switch", "none_such"]) else { return };
+        let find = |name: &CStr| {
+            // SAFETY: a C string.
+            unsafe { libbpf_sys::libbpf_find_vmlinux_btf_id(name.as_ptr(), libbpf_sys::BPF_TRACE_RAW_TP) }
+        };
+        let found = [("sys_exit", find(c"sys_exit") as u32), ("sched_switch", find(c"sched_switch") as u32)];
+        assert_eq!(types.ids.tracepoints, found.into());
     }
 }

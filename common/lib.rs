@@ -14,6 +14,7 @@ pub mod ring;
 pub mod session;
 pub mod survey;
 pub mod token;
+mod tracepoints;
 
 #[cfg(feature = "report")]
 pub mod functions;

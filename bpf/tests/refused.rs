@@ -70,6 +70,7 @@ const WAYS: &[(&str, At, &str, &str)] = &[
     ("a hook that decides", File, r#"TRACE_CURRENT("", "lsm/file_open", raw) { return 0; }"#, "only traces"),
     ("a hook that changes results", File, r#"TRACE_CURRENT("", "fmod_ret/security_file_open", raw) { return 0; }"#, "only traces"),
     ("the wrong subject", File, r#"TRACE_CURRENT("", "tp_btf/sched_switch", raw) { return 0; }"#, "whoever happened to run"),
+    ("a type by value that vmlinux.types lacks", File, "struct unlisted; struct holder { void (*f)(struct unlisted given); }; MAP(holders, HASH, 8, __u64, struct holder);", "list it in vmlinux.types"),
 
     ("a function in an interrupt", File, r#"TRACE_FUNCTION("", FUNCTION_SETS, "tcp_v4_rcv", raw) { return 0; }"#, "is not known to be called by the current task"),
     ("the end of one", File, r#"TRACE_FUNCTION_END("", FUNCTION_SETS, "try_to_wake_up", raw, long ret) { return 0; }"#, "is not known to be called by the current task"),
