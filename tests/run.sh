@@ -16,7 +16,8 @@ step() {
 	shift
 	echo "== $name"
 	began=$(date +%s)
-	timeout -k 9 45m "$@" >"$log" 2>&1 &
+	: >"$log"
+	timeout -k 9 45m "$@" >>"$log" 2>&1 &
 	group=$!
 	# From a file, since a pipe would stay open for as long as anything that the step left behind.
 	tail -n +1 -s 0.2 -f --pid="$group" "$log"
