@@ -19,6 +19,7 @@ struct cbpf_head {
 enum cbpf_flag {
 	CBPF_CUT = 1,   /* a string of the event is longer than what it holds */
 	CBPF_FAULT = 2, /* a string of the event could not be read */
+	CBPF_SLOT = 4,  /* what was opened is in a ring's own table, and has no descriptor */
 };
 
 enum cbpf_loss {

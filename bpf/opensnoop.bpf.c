@@ -51,8 +51,8 @@ static __always_inline bool may_open(struct pt_regs *regs, long ret)
 	return which(nr, false) || which(nr, true);
 }
 
-/* The path of the opened file, or of where a name starts that could not be opened. */
-#define put_opened(e, dirfd) put_walked(e, (e)->ret >= 0 ? (e)->ret : (dirfd))
+/* The path of the opened file, or of where the name starts if that did not get a descriptor. */
+#define put_opened(e, dirfd) put_walked(e, (e)->ret >= 0 && !((e)->head.flags & CBPF_SLOT) ? (e)->ret : (dirfd))
 
 TRACE_CURRENT_IF("set=1,2,3", "tp_btf/sys_exit", exit_open, may_open(regs, ret), struct pt_regs *regs, long ret)
 {
@@ -118,6 +118,7 @@ URING_SUBMITTED(uring_open, is_open)
 	if (!call)
 		return 0;
 	call->dirfd = BPF_CORE_READ(open, dfd);
+	call->slot = BPF_CORE_READ(open, file_slot);
 	call->flags = BPF_CORE_READ(open, how.flags) & ~O_LARGEFILE;
 	call->mode = BPF_CORE_READ(open, how.mode);
 	uring_note(call, uring_open_name(req));
@@ -138,6 +139,8 @@ URING_COMPLETED(uring_opened, is_open)
 	e->ret = ret;
 	e->flags = call->flags;
 	e->mode = call->mode;
+	if (call->slot)
+		e->head.flags |= CBPF_SLOT;
 	uring_put_name(e, call);
 	if (full_path && uring_at_home(call))
 		put_opened(e, call->dirfd);

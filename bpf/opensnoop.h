@@ -5,7 +5,7 @@
 /* Behind it stand `name_len` bytes of the name as it was passed, then `dir_len` bytes of path components. */
 struct opensnoop_event {
 	struct cbpf_head head;
-	__s32 ret;   /* file descriptor, or minus an errno */
+	__s32 ret;   /* file descriptor (but see CBPF_SLOT), or minus an errno */
 	__u32 flags; /* open(2) flags */
 	__u32 mode;
 	__u16 name_len;   /* with its NUL; 0: there is no name, or it could not be read */

@@ -24,10 +24,12 @@ struct uring_call {
 	struct cbpf_subject who;
 	__u32 tgid; /* the kernel's */
 	__s32 dirfd;
+	__u32 slot; /* where in the ring's own table it is to go that is opened, from 1 on; 0: it gets a descriptor */
 	__u32 flags;
 	__u32 mode;
 	__u32 name_flags; /* enum cbpf_flag */
 	__u32 name_len;
+	__u32 pad;
 	char name[URING_NAME_LEN];
 };
 

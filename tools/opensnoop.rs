@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use anyhow::Result;
-use cbpf_bpf::events::opensnoop_event;
+use cbpf_bpf::events::{cbpf_flag, opensnoop_event};
 use cbpf_common::engine::Plan;
 use cbpf_common::options::Shared;
 use cbpf_common::out::{Column, Mark, Row, until_nul};
@@ -80,9 +80,13 @@ impl Stream for Tool {
     fn row(&self, context: &Context, e: &opensnoop_event, tail: &[u8], row: &mut Row<'_>) {
         row.opt_u64(context.uid(e.head.uid))
             .u64(e.head.pid)
-            .text(until_nul(&e.head.comm))
-            .i64(e.ret.max(-1))
-            .u64(e.ret.min(0).unsigned_abs())
+            .text(until_nul(&e.head.comm));
+        if e.ret >= 0 && !has_descriptor(e) {
+            row.none();
+        } else {
+            row.i64(e.ret.max(-1));
+        }
+        row.u64(e.ret.min(0).unsigned_abs())
             .oct(e.flags, 8)
             .oct(e.mode, 4);
         match path_of(e, tail) {
@@ -100,6 +104,11 @@ impl Stream for Tool {
     }
 }
 
+/// Did the open lead to a descriptor, and not to a place in a ring's own table?
+fn has_descriptor(e: &opensnoop_event) -> bool {
+    e.ret >= 0 && e.head.flags & cbpf_flag::CBPF_SLOT.0 == 0
+}
+
 /// What was opened: the file's own path where the kernel walked it, or else the name as it was passed, behind the
 /// directory that a relative one starts from. `None` for an open by handle, which passes no name.
 fn path_of<'a>(e: &opensnoop_event, tail: &'a [u8]) -> Option<(Cow<'a, [u8]>, Mark)> {
@@ -108,9 +117,9 @@ fn path_of<'a>(e: &opensnoop_event, tail: &'a [u8]) -> Option<(Cow<'a, [u8]>, Ma
     let walked = walked.get(..e.dir_len.into()).and_then(path::assemble);
     let passed = mark(e.head.flags);
     match walked {
-        Some((path, mark)) if e.ret >= 0 && !path.is_empty() => Some((path.into(), mark)),
+        Some((path, mark)) if has_descriptor(e) && !path.is_empty() => Some((path.into(), mark)),
         _ if e.name_len == 0 && passed == Mark::Whole => None,
-        Some((mut dir, mark)) if e.ret < 0 && passed != Mark::Fault && !name.starts_with(b"/") => {
+        Some((mut dir, mark)) if !has_descriptor(e) && passed != Mark::Fault && !name.starts_with(b"/") => {
             if !dir.ends_with(b"/") {
                 dir.push(b'/');
             }
@@ -124,7 +133,6 @@ fn path_of<'a>(e: &opensnoop_event, tail: &'a [u8]) -> Option<(Cow<'a, [u8]>, Ma
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cbpf_bpf::events::cbpf_flag;
     use cbpf_common::out::{Format, Out};
     use clap::Parser;
 
@@ -166,6 +174,13 @@ mod tests {
         assert_eq!(shown(-2, b"x\0", b"r"), whole("/x"));
         assert_eq!(shown(-2, b"/x\0", b"u\0home\0r"), whole("/x"));
         assert_eq!(shown(-2, b"", b"u\0r"), None, "by handle");
+    }
+
+    #[test]
+    fn what_has_no_descriptor_has_the_directory_too() {
+        let (mut e, tail) = event(0, b"x\0", b"etc\0r");
+        e.head.flags = cbpf_flag::CBPF_SLOT.0;
+        assert_eq!(path_of(&e, &tail), Some((b"/etc/x".into(), Mark::Whole)));
     }
 
     #[test]

@@ -72,6 +72,14 @@ pub fn open_at(ring: &mut IoUring, dir: RawFd, path: &CStr, elsewhere: bool) -> 
     unsafe { run(ring, request.build(), elsewhere) }
 }
 
+/// openat2(2), for reading, to the first place of the ring's own table.
+pub fn open_to_slot(ring: &mut IoUring, dir: RawFd, path: &CStr, elsewhere: bool) -> Result<i32> {
+    let (how, first) = (types::OpenHow::new(), types::DestinationSlot::try_from_slot_target(0).ok());
+    let request = opcode::OpenAt2::new(types::Fd(dir), path.as_ptr(), &raw const how).file_index(first);
+    // SAFETY: as above.
+    unsafe { run(ring, request.build(), elsewhere) }
+}
+
 /// statx(2).
 pub fn statx(ring: &mut IoUring, dir: RawFd, path: &CStr, flags: i32, elsewhere: bool) -> Result<i32> {
     let mut buffer = [0u64; 32]; // a struct statx

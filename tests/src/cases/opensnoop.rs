@@ -22,6 +22,7 @@ fn work(w: &Work) -> Result<()> {
         return Ok(());
     }
     let (mut ring, etc) = (IoUring::new(1)?, File::open("/etc")?);
+    ring.submitter().register_files_sparse(1)?;
     for n in 0..w.count {
         // At once, and by a worker thread, which has another name.
         let elsewhere = n % 2 != 0;
@@ -31,6 +32,7 @@ fn work(w: &Work) -> Result<()> {
         ensure!(fd >= 0, "{fd}");
         // SAFETY: a new descriptor of ours.
         drop(unsafe { OwnedFd::from_raw_fd(fd) });
+        ensure!(uring::open_to_slot(&mut ring, etc.as_raw_fd(), c"hosts", elsewhere)? == 0);
     }
     Ok(())
 }
@@ -42,8 +44,11 @@ fn check(report: &Report) -> Result<()> {
         ensure!(rows.iter().all(|r| r["err"] == 2 && r["fd"] == -1 && r["comm"] == "wk-own"), "{rows:?}");
         Ok(())
     };
-    let opened = |path: &str| {
-        let of = |r: &&serde_json::Value| r["path"] == path && r["err"] == 0 && r["comm"] == "wk-own" && r["flags"] == 0;
+    let opened = |path: &str, has_fd: bool| {
+        let of = |r: &&serde_json::Value| {
+            let right = r["err"] == 0 && r["comm"] == "wk-own" && r["flags"] == 0 && r["fd"].is_null() != has_fd;
+            r["path"] == path && right
+        };
         let seen = report.owned_of("event").filter(of).count() as u64;
         ensure!(seen == report.expected(), "{path} was seen {seen} times");
         Ok(())
@@ -57,7 +62,8 @@ fn check(report: &Report) -> Result<()> {
         for n in 0..report.count {
             absent(format!("/tmp/cbpf-uring-own-{n}"))?;
         }
-        opened("passwd")?;
+        opened("passwd", true)?;
+        opened("hosts", false)?;
     }
     Ok(())
 }
