@@ -50,7 +50,6 @@ const LOOKING: &[u32] = &[
     sys::BPF_FUNC_get_func_ip,
     sys::BPF_FUNC_get_attach_cookie,
     sys::BPF_FUNC_get_func_arg,
-    sys::BPF_FUNC_get_func_ret,
     sys::BPF_FUNC_get_socket_cookie,
     sys::BPF_FUNC_per_cpu_ptr,
     sys::BPF_FUNC_this_cpu_ptr,

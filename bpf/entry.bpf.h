@@ -42,11 +42,9 @@
  *		nobody: a number about a CPU is set down
  *	TRACE_FUNCTION(opts, (sets), function, name, args...)
  *		the current task, where a function of the kernel begins
- *	TRACE_FUNCTION_END(opts, (sets), function, name, ret)
- *		the same where it returns `ret`
  *	TRACE_FUNCTIONS / TRACE_FUNCTIONS_END(opts, functions, name, ...)
  *	TRACE_ENTRY / TRACE_EXIT_1(opts, function, name, ...)
- *		the same for many functions, as a list or one by one
+ *		the same for many functions, as a list or one by one, and where they return
  *	TRACE_NAMED / TRACE_NAMED_END(opts, (sets), name)
  *		the current task, where a function of the kernel that the user names begins or ends
  *	TRACE_HOST(opts, section, name, args...)
@@ -416,9 +414,7 @@ static __always_inline bool record_as(owner_t o, void *map, __u64 key, const voi
  * numbers in brackets; the body is written once. What another set does is done there by another function of another
  * name.
  *
- * A body gets the function's arguments where it begins, and its result alone where it ends: only fexit has both. It is
- * for functions that are called in process context; a body for the end is told nothing of the beginning, and finds by
- * the thread what that one stored.
+ * The body gets the function's arguments. It is for functions that are called in process context.
  */
 #define SET_1(a, b, c) "set=" #a
 #define SET_2(a, b, c) "set=" #b
@@ -447,31 +443,13 @@ static __always_inline bool record_as(owner_t o, void *map, __u64 key, const voi
 	BY_PROBE(opts " " SET_3 sets, "kprobe/" function, name##_k, name##_body, ##args) \
 	static __always_inline int name##_body(owner_t o, void *ctx, ##args)
 
-/* How many arguments a function has differs by kernel, and so the place of its result; the helper (5.17) knows it. */
-static __always_inline long function_result(void *ctx)
-{
-	__u64 ret = 0;
-
-	bpf_get_func_ret(ctx, &ret);
-	return ret;
-}
-
-#define END_BY_TRAMPOLINE(opts, sec, name, body, ret) \
-	FUNCTION_PROGRAM(opts, sec, name, body, unsigned long long, (o, ctx, (void *)ret))
-#define END_BY_PROBE(opts, sec, name, body) \
-	FUNCTION_PROGRAM(opts, sec, name, body, struct pt_regs, (o, ctx, (void *)PT_REGS_RC(ctx)))
-
-#define TRACE_FUNCTION_END(opts, sets, function, name, ret) \
-	static __always_inline int name##_body(owner_t o, void *ctx, ret); \
-	END_BY_TRAMPOLINE(opts " " SET_1 sets, "fexit/" function, name##_f, name##_body, function_result(ctx)) \
-	END_BY_PROBE(opts " " SET_2 sets, "kretprobe.multi/" function, name##_m, name##_body) \
-	END_BY_PROBE(opts " " SET_3 sets, "kretprobe/" function, name##_k, name##_body) \
-	static __always_inline int name##_body(owner_t o, void *ctx, ret)
-
 /*
  * Many functions, in two ways: as a list, "a,b,c", which becomes one kprobe.multi program, and one by one. Each
  * trampoline that is put somewhere makes the kernel wait for all its tasks, where the list is put in place at once; but
  * not every kernel has kprobe.multi. kprobe is no third way: its stacks lack the caller where a kretprobe is as well.
+ *
+ * Where a function ends the body gets its result alone, since only fexit has more, and finds by the thread what the one
+ * of the beginning stored.
  */
 #define TRACE_FUNCTIONS(opts, functions, name, args...) \
 	static __always_inline int name##_body(owner_t o, void *ctx, ##args); \
@@ -480,7 +458,8 @@ static __always_inline long function_result(void *ctx)
 
 #define TRACE_FUNCTIONS_END(opts, functions, name, ret) \
 	static __always_inline int name##_body(owner_t o, void *ctx, ret); \
-	END_BY_PROBE(opts, "kretprobe.multi/" functions, name, name##_body) \
+	FUNCTION_PROGRAM(opts, "kretprobe.multi/" functions, name, name##_body, struct pt_regs, \
+			 (o, ctx, (void *)PT_REGS_RC(ctx))) \
 	static __always_inline int name##_body(owner_t o, void *ctx, ret)
 
 #define TRACE_ENTRY(opts, function, name, args...) \
@@ -488,10 +467,10 @@ static __always_inline long function_result(void *ctx)
 	BY_TRAMPOLINE(opts, "fentry/" function, name, name##_body, ##args) \
 	static __always_inline int name##_body(owner_t o, void *ctx, ##args)
 
-/* Of a function that has one argument on all kernels: its result is behind that, and the helper is not needed. */
+/* Of a function that has one argument on all kernels: its result is behind that. */
 #define TRACE_EXIT_1(opts, function, name, ret) \
 	static __always_inline int name##_body(owner_t o, void *ctx, ret); \
-	END_BY_TRAMPOLINE(opts, "fexit/" function, name, name##_body, ctx[1]) \
+	FUNCTION_PROGRAM(opts, "fexit/" function, name, name##_body, unsigned long long, (o, ctx, (void *)ctx[1])) \
 	static __always_inline int name##_body(owner_t o, void *ctx, ret)
 
 /*

@@ -73,7 +73,7 @@ const WAYS: &[(&str, At, &str, &str)] = &[
     ("a type by value that vmlinux.types lacks", File, "struct unlisted; struct holder { void (*f)(struct unlisted given); }; MAP(holders, HASH, 8, __u64, struct holder);", "list it in vmlinux.types"),
 
     ("a function in an interrupt", File, r#"TRACE_FUNCTION("", FUNCTION_SETS, "tcp_v4_rcv", raw) { return 0; }"#, "is not known to be called by the current task"),
-    ("the end of one", File, r#"TRACE_FUNCTION_END("", FUNCTION_SETS, "try_to_wake_up", raw, long ret) { return 0; }"#, "is not known to be called by the current task"),
+    ("the end of one", File, r#"TRACE_FUNCTIONS_END("", "try_to_wake_up", raw, long ret) { return 0; }"#, "is not known to be called by the current task"),
     ("a function by another entry", File, r#"TRACE_CURRENT("", "fentry/tcp_v4_rcv", raw) { return 0; }"#, "is not known to be called by the current task"),
     ("functions by a pattern", File, r#"TRACE_CURRENT("", "kprobe.multi/tcp_*", raw) { return 0; }"#, "is not known to be called by the current task"),
     ("a function that nothing is known of by another entry", File, r#"TRACE_CURRENT("", "kprobe", raw) { return 0; }"#, "is not known to be called by the current task"),
