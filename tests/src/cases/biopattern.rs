@@ -7,7 +7,7 @@ use crate::case::{Case, Report};
 use super::biolatency;
 
 pub const CASE: Case =
-    Case { tool: "biopattern", args: &[], count: 100, work: biolatency::CASE.work, check, extra_caps: &[] };
+    Case { tool: "biopattern", args: &[], count: 40, work: biolatency::CASE.work, check, extra_caps: &[] };
 
 fn check(report: &Report) -> Result<()> {
     let sum = |key: &str| report.of("count").filter_map(|r| r[key].as_u64()).sum::<u64>();

@@ -7,7 +7,7 @@ use crate::case::{Case, Report};
 use super::biolatency;
 
 pub const CASE: Case =
-    Case { tool: "biostacks", args: &[], count: 100, work: biolatency::CASE.work, check, extra_caps: &[] };
+    Case { tool: "biostacks", args: &[], count: 40, work: biolatency::CASE.work, check, extra_caps: &[] };
 
 fn check(report: &Report) -> Result<()> {
     for pid in &report.owned {
