@@ -107,8 +107,11 @@ impl Daemon {
         Ok(tool)
     }
 
-    /// Runs one of [`CLIENTS`].
+    /// Runs one of [`CLIENTS`], and waits until the daemon has nothing of it left: a session ends after
+    /// its client, and the next client's would be counted beside it.
     fn client(&self, what: &str, uid: Option<u32>) -> Result<()> {
+        let descriptors = || anyhow::Ok(fs::read_dir(format!("/proc/{}/fd", self.child.id()))?.count());
+        let before = descriptors()?;
         let mut command = Command::new(process::own_exe()?);
         command.args(["client", what]).arg(&self.socket);
         if let Some(uid) = uid {
@@ -116,6 +119,8 @@ impl Daemon {
         }
         let done = command.output()?;
         ensure!(done.status.success(), "{what}: {}", String::from_utf8_lossy(&done.stderr).trim());
+        let clean = within(Duration::from_secs(10), || descriptors().is_ok_and(|now| now <= before));
+        ensure!(clean, "{what}: the daemon has {} descriptors, and had {before} before", descriptors()?);
         Ok(())
     }
 
@@ -837,7 +842,7 @@ const CLIENTS: &[Client] = &[
         line.say(&ToDaemon::Ask(line.ask()), &[])?;
         line.is_refused("the policy allows 8")?;
         drop(all);
-        ensure!(within(Duration::from_secs(2), || Line::granted(path).is_ok()), "they do not come free");
+        ensure!(within(Duration::from_secs(10), || Line::granted(path).is_ok()), "they do not come free");
         Ok(())
     }),
     ("root of a namespace that it made", false, |path| {
