@@ -169,8 +169,11 @@ pub fn object(bytes: &[u8]) -> Result<()> {
     let open = ObjectBuilder::default().open_memory(bytes)?;
     let programs = check::programs(&open)?;
     programs.iter().try_for_each(place)?;
-    inlined(&open, &programs)?;
-    types_are_whole(&open)?;
+    // SAFETY: the pointer is that of a live object, borrowed for this call.
+    let raw = unsafe { open.as_libbpf_object().as_ref() };
+    let btf = Btf::from_bpf_object(raw)?.context("the object has no BTF")?;
+    inlined(&btf, &programs)?;
+    types_are_whole(&btf)?;
     code(bytes)?;
     maps(&open)
 }
@@ -194,10 +197,7 @@ fn place(program: &Program) -> Result<()> {
 }
 
 /// There are no functions but programs.
-fn inlined(open: &OpenObject, programs: &[Program]) -> Result<()> {
-    // SAFETY: the pointer is that of a live object, borrowed for this call.
-    let raw = unsafe { open.as_libbpf_object().as_ref() };
-    let btf = Btf::from_bpf_object(raw)?.context("the object has no BTF")?;
+fn inlined(btf: &Btf<'_>, programs: &[Program]) -> Result<()> {
     for function in btf.type_by_kind::<types::Func<'_>>() {
         let name = function.name().unwrap_or(OsStr::new("?")).to_string_lossy();
         ensure!(
@@ -210,10 +210,7 @@ fn inlined(open: &OpenObject, programs: &[Program]) -> Result<()> {
 
 /// The kernel takes an object's types: or it has none to name a program's functions and places in the source with. It
 /// refuses functions that are given something by value of which there is only the name.
-fn types_are_whole(open: &OpenObject) -> Result<()> {
-    // SAFETY: the pointer is that of a live object, borrowed for this call.
-    let raw = unsafe { open.as_libbpf_object().as_ref() };
-    let btf = Btf::from_bpf_object(raw)?.context("the object has no BTF")?;
+fn types_are_whole(btf: &Btf<'_>) -> Result<()> {
     for function in btf.type_by_kind::<types::FuncProto<'_>>() {
         for param in function.iter() {
             let ty = btf.type_by_id::<BtfType<'_>>(param.ty).map(|ty| ty.skip_mods_and_typedefs());

@@ -331,7 +331,7 @@ pub fn possible_cpus() -> Result<u32> {
 pub fn load(plan: &Plan, owner: &cbpf_owner, options: Options<'_>) -> Result<Loaded> {
     ensure!(owner.scope != cbpf_scope::CBPF_NOBODY.0, "the ownership record is empty");
     let tool = plan.object.name;
-    let types = KernelTypes::of(plan.object.types, plan.object.tracepoints).ok();
+    let types = kernel_types(plan.object);
     let ids = ids(types.as_ref())?;
     let object = open(plan.object, options.token, types.as_ref())?;
     let programs = cbpf_bpf::programs(&object)?;
@@ -363,6 +363,11 @@ impl fmt::Display for BadPlan {
     }
 }
 impl std::error::Error for BadPlan {}
+
+/// What an object asks of the kernel's types, if they can be read.
+fn kernel_types(object: &Object) -> Option<KernelTypes> {
+    KernelTypes::of(object.types, object.tracepoints).ok()
+}
 
 /// Opens an object. Every bpf() call that libbpf makes for it, its feature probes too, carries the token; without one
 /// an empty path keeps libbpf from looking for a token on its own. Without `types` libbpf looks through all that the
@@ -448,10 +453,11 @@ pub fn lacks(tool: &str, allows: &Masks) -> Result<Masks> {
     Ok(viewer.with(&least))
 }
 
-/// Loads each set of the plan's programs that this kernel takes, and attaches none: what the verifier makes of them.
+/// Loads each set of the plan's programs that this kernel takes, and attaches none: what the verifier makes of them. It
+/// has libbpf look for types by itself, which tools do only where the types have a layout that is not known here.
 pub fn verify(plan: &Plan, owner: &cbpf_owner, options: Options<'_>) -> Result<Vec<Loaded>> {
     let programs = cbpf_bpf::programs(&open(plan.object, options.token, None)?)?;
-    let types = KernelTypes::of(plan.object.types, plan.object.tracepoints).ok();
+    let types = kernel_types(plan.object);
     let ids = ids(types.as_ref())?;
     let results = sets(&programs).into_iter().map(|set| {
         let object = open(plan.object, options.token, None)?;
@@ -1038,7 +1044,7 @@ fn perf_event(sample: Sample, cpu: i32) -> Result<OwnedFd> {
 /// Asks the kernel what this process is; see `bpf/viewer.bpf.c`.
 pub fn describe_caller(token: Option<&Token>) -> Result<viewer_info> {
     let object = cbpf_bpf::object("viewer").context("no object for viewer")?;
-    let types = KernelTypes::of(object.types, object.tracepoints).ok();
+    let types = kernel_types(object);
     let mut object = open(object, token, types.as_ref())?;
     ensure!(
         cbpf_bpf::programs(&object)?.iter().any(|p| p.subject == Subject::Viewer),
@@ -1084,7 +1090,7 @@ impl KernelNames {
     /// Loads the program that asks. Kernels before 5.15 refuse it.
     pub fn load(token: Option<&Token>) -> Result<Self> {
         let object = cbpf_bpf::object("viewer").context("no object for viewer")?;
-        let types = KernelTypes::of(object.types, object.tracepoints).ok();
+        let types = kernel_types(object);
         let mut object = open(object, token, types.as_ref())?;
         for mut map in object.maps_mut() {
             let name = map.name().to_string_lossy().into_owned();

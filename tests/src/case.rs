@@ -62,6 +62,8 @@ impl Work {
 /// What the tool reported, and what was really done.
 #[derive(Debug)]
 pub struct Report {
+    /// The options of the case.
+    pub args: &'static [&'static str],
     /// Every JSON record, in order.
     pub records: Vec<Value>,
     /// How often each owned workload did its thing.
@@ -333,7 +335,7 @@ fn run(
     let owned = children.into_iter().map(process::Child::finish).collect::<Result<_>>()?;
     let seconds = begin.elapsed().as_secs_f64();
     let (records, stderr) = running.stop()?;
-    let report = Report { records, count: case.count, owned, seconds, stderr, notes: notes.0.clone() };
+    let report = Report { args: case.args, records, count: case.count, owned, seconds, stderr, notes: notes.0.clone() };
     nothing_foreign(&report, foreign_pid, scope == "user")
         .and_then(|()| sums_add_up(&report))
         .with_context(|| context_of(&report))?;

@@ -266,8 +266,15 @@ impl Podman {
             let pid = fs::read_to_string(notes.join("tool"))?;
             self.ok(["exec", "a", "/bin/kill", "-INT", pid.trim()]).map(drop)
         })?;
-        let report =
-            Report { records: parse(&lines)?, count: case.count, owned: vec![pids[0]], seconds, stderr, notes };
+        let report = Report {
+            args: case.args,
+            records: parse(&lines)?,
+            count: case.count,
+            owned: vec![pids[0]],
+            seconds,
+            stderr,
+            notes,
+        };
         nothing_foreign(&report, host, false)
             .and_then(|()| sums_add_up(&report))
             .and_then(|()| (case.check)(&report))

@@ -16,19 +16,20 @@ const FILES: &str = "/dev/shm";
 /// The file system in question, before it takes that place.
 const MOUNTED: &str = "/dev/shm/mounted";
 
+/// The kind that the cases ask for by themselves.
+const IN_MEMORY: &str = "tmpfs";
+
 #[derive(Debug)]
 pub struct Kind {
     pub name: &'static str,
-    /// Options of fsslower; the first two are fsdist's.
-    args: [&'static str; 4],
     mount: fn() -> Result<()>,
 }
 
 pub const KINDS: &[Kind] = &[
-    Kind { name: "overlay", args: ["-t", "overlay", "-m", "0"], mount: overlay },
-    Kind { name: "xfs", args: ["-t", "xfs", "-m", "0"], mount: || disk("xfs", 300) },
-    Kind { name: "btrfs", args: ["-t", "btrfs", "-m", "0"], mount: || disk("btrfs", 200) },
-    Kind { name: "fuse", args: ["-t", "fuse", "-m", "0"], mount: fuse },
+    Kind { name: "overlay", mount: overlay },
+    Kind { name: "xfs", mount: || disk("xfs", 300) },
+    Kind { name: "btrfs", mount: || disk("btrfs", 200) },
+    Kind { name: "fuse", mount: fuse },
 ];
 
 /// Tests a kind in a process and a mount namespace of its own.
@@ -39,12 +40,14 @@ pub fn test(kind: &Kind) -> Result<()> {
 /// The other side of [`test`].
 pub fn inside(name: &str) -> Result<()> {
     let kind = KINDS.iter().find(|kind| kind.name == name).with_context(|| format!("no kind {name}"))?;
-    mount(Some("tmpfs"), FILES, Some("tmpfs"), MsFlags::empty(), None::<&str>)?;
+    mount(Some(IN_MEMORY), FILES, Some(IN_MEMORY), MsFlags::empty(), None::<&str>)?;
     fs::create_dir(MOUNTED)?;
     (kind.mount)()?;
     fs::set_permissions(MOUNTED, Permissions::from_mode(0o1777))?;
     mount(Some(MOUNTED), FILES, None::<&str>, MsFlags::MS_BIND, None::<&str>)?;
-    for case in [Case { args: &kind.args, ..fsslower::CASE }, Case { args: &kind.args[..2], ..fsdist::CASE }] {
+    for case in [fsslower::CASE, fsdist::CASE] {
+        let args = case.args.iter().map(|word| if *word == IN_MEMORY { kind.name } else { word });
+        let case = Case { args: args.collect::<Vec<_>>().leak(), ..case }; // a few words, once
         match case::user_scope(&case).with_context(|| case.tool)? {
             Outcome::Passed => {}
             Outcome::NotHere(why) | Outcome::Disturbed(why) => bail!("{}: {why}", case.tool),
@@ -87,14 +90,4 @@ fn overlay() -> Result<()> {
 /// As rootless podman has it.
 fn fuse() -> Result<()> {
     run("/usr/bin/fuse-overlayfs", &["-o", &layers()?, MOUNTED]).map(drop)
-}
-
-/// The kind of file system that the workloads' files are on.
-pub fn kind_of_files() -> Result<String> {
-    let mounts = fs::read_to_string("/proc/self/mounts")?;
-    let at =
-        mounts.lines().rev().map(|line| line.split(' ').collect::<Vec<_>>()).find(|words| words.get(1) == Some(&FILES));
-    let kind = *at.as_ref().and_then(|words| words.get(2)).context("nothing is mounted there")?;
-    // `fuse.fuse-overlayfs` is fuse.
-    Ok(kind.split('.').next().unwrap_or(kind).to_owned())
 }

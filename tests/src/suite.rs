@@ -203,7 +203,7 @@ fn suite(kernel: &str, filter: &str) -> Result<()> {
     }
     for kind in filesystems::KINDS {
         let name = format!("{kernel}: files on {}", kind.name);
-        counts.test(&name, filter, || twice("it", || filesystems::test(kind)).map(|()| None));
+        counts.test(&name, filter, || twice(&name, || filesystems::test(kind)).map(|()| None));
     }
     counts.test(&format!("{kernel}: writeback is its cgroup's"), filter, || match writeback::missing() {
         Some(why) => Ok(Some(why)),
@@ -224,7 +224,8 @@ fn suite(kernel: &str, filter: &str) -> Result<()> {
     plain("preempted at a user function", &preempted::uprobe);
     plain("preempted at a tracepoint", &preempted::tracepoint);
     plain("samples after so many events", &sampling::by_period);
-    plain("samples without perf events", &|| twice("it", sampling::by_run_time));
+    let name = "samples without perf events";
+    plain(name, &|| twice(name, sampling::by_run_time));
     plain("no grant", &refusals::no_grant);
     plain("scopes that are not one's own", &refusals::scopes);
     plain("--on-loss", &refusals::lost);
@@ -242,7 +243,7 @@ fn suite(kernel: &str, filter: &str) -> Result<()> {
             plain(&format!("daemon: {name}"), test);
         }
         for (name, _) in containers::TESTS {
-            plain(&format!("containers: {name}"), &|| twice("it", || containers::run(name)));
+            plain(&format!("containers: {name}"), &|| twice(name, || containers::run(name)));
         }
         // Guests have no shell.
         plain("a command's exit status", &refusals::commands);

@@ -143,9 +143,16 @@ fn image(kernel: &Kernel) -> Result<Image> {
     image.add_program(&cbpf()?.with_file_name("cbpfd"))?;
     image.add_program(&here.join("cbpf-suite"))?;
     // What workloads start, and what makes file systems.
-    let made_by = ["mke2fs", "mkfs.xfs", "mkfs.btrfs", "losetup"].map(|name| format!("/usr/sbin/{name}"));
-    for program in ["/bin/true", "/bin/bash", "/usr/bin/fuse-overlayfs"].into_iter().chain(made_by.iter().map(|s| &**s))
-    {
+    const PROGRAMS: [&str; 7] = [
+        "/bin/true",
+        "/bin/bash",
+        "/usr/sbin/mke2fs",
+        "/usr/sbin/mkfs.xfs",
+        "/usr/sbin/mkfs.btrfs",
+        "/usr/sbin/losetup",
+        "/usr/bin/fuse-overlayfs",
+    ];
+    for program in PROGRAMS {
         image.add_program(Path::new(program))?;
     }
     image.add_file(

@@ -6,8 +6,7 @@ use crate::case::{Case, Report};
 
 use super::biolatency;
 
-pub const CASE: Case =
-    Case { tool: "biopattern", args: &[], count: 40, work: biolatency::CASE.work, check, extra_caps: &[] };
+pub const CASE: Case = Case { tool: "biopattern", args: &[], check, ..biolatency::CASE };
 
 fn check(report: &Report) -> Result<()> {
     let sum = |key: &str| report.of("count").filter_map(|r| r[key].as_u64()).sum::<u64>();

@@ -7,8 +7,7 @@ use crate::case::{Case, Report};
 
 use super::biolatency;
 
-pub const CASE: Case =
-    Case { tool: "biosnoop", args: &["-Q"], count: 40, work: biolatency::CASE.work, check, extra_caps: &[] };
+pub const CASE: Case = Case { tool: "biosnoop", args: &["-Q"], check, ..biolatency::CASE };
 
 fn check(report: &Report) -> Result<()> {
     // What the file system reads for itself is marked as metadata.

@@ -6,8 +6,7 @@ use crate::case::{Case, Report};
 
 use super::biolatency;
 
-pub const CASE: Case =
-    Case { tool: "biostacks", args: &[], count: 40, work: biolatency::CASE.work, check, extra_caps: &[] };
+pub const CASE: Case = Case { tool: "biostacks", args: &[], check, ..biolatency::CASE };
 
 fn check(report: &Report) -> Result<()> {
     for pid in &report.owned {

@@ -6,8 +6,7 @@ use crate::case::{Case, Report};
 
 use super::biolatency;
 
-pub const CASE: Case =
-    Case { tool: "bitesize", args: &["--comm", "wk-"], count: 40, work: biolatency::CASE.work, check, extra_caps: &[] };
+pub const CASE: Case = Case { tool: "bitesize", args: &["--comm", "wk-"], check, ..biolatency::CASE };
 
 fn check(report: &Report) -> Result<()> {
     let hists: Vec<_> = report.of("histogram").collect();

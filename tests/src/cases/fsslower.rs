@@ -9,7 +9,6 @@ use anyhow::{Result, ensure};
 use serde_json::Value;
 
 use crate::case::{Case, Report, Work};
-use crate::filesystems::kind_of_files;
 
 pub const CASE: Case =
     Case { tool: "fsslower", args: &["-t", "tmpfs", "-m", "0"], count: 50, work, check, extra_caps: &[] };
@@ -33,10 +32,10 @@ fn work(w: &Work) -> Result<()> {
 }
 
 fn check(report: &Report) -> Result<()> {
-    let kind = kind_of_files()?;
+    let kind = report.args[1];
     for pid in &report.owned {
         let rows: Vec<_> = report.owned_of("event").filter(|r| r["pid"] == *pid).collect();
-        ensure!(rows.iter().all(|r| r["fs"] == *kind && r["comm"] == "wk-own"), "{rows:?}");
+        ensure!(rows.iter().all(|r| r["fs"] == kind && r["comm"] == "wk-own"), "{rows:?}");
         for n in 0..report.count {
             let of_file = |r: &&&Value| r["file"].as_str().is_some_and(|f| f.ends_with(&format!("-{n}")));
             let done: Vec<_> = rows
