@@ -20,10 +20,14 @@
 const volatile __u64 sample_ns; /* knob: CPU time from one sample to the next */
 const volatile bool with_idle;  /* knob: idle CPUs are to be sampled too */
 
-/* How many samples are due now that the task has run for `runtime` more. */
+/*
+ * How many samples are due now that the task has run for `runtime` more. The sum begins with the task's time of start,
+ * but stirred: parents get their CPU at ticks, and of children that are started soon after one and are short no sum
+ * would pass a multiple of a period that is the ticks' own.
+ */
 static __always_inline __u64 samples_due(struct task_struct *task, __u64 runtime)
 {
-	__u64 sum = task->start_time + task->se.sum_exec_runtime;
+	__u64 sum = (task->start_time * 0x61c8864680b583eb >> 32) + task->se.sum_exec_runtime;
 
 	return sum / sample_ns - (sum - runtime) / sample_ns;
 }
