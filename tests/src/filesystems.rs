@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail, ensure};
 use nix::mount::{MsFlags, mount};
 
-use crate::case::{self, Case, Outcome};
+use crate::case::{self, Case, Outcome, emulated};
 use crate::cases::{fsdist, fsslower};
 use crate::process;
 
@@ -30,7 +30,13 @@ pub const KINDS: &[Kind] = &[
     Kind { name: "xfs", mount: || disk("xfs", 300) },
     Kind { name: "btrfs", mount: || disk("btrfs", 200) },
     Kind { name: "fuse", mount: fuse },
+    Kind { name: "nfs", mount: nfs },
 ];
+
+/// Why a kind is not to be had here.
+pub fn missing(kind: &Kind) -> Option<String> {
+    (kind.name == "nfs" && !emulated()).then(|| "no machine but a guest is made a server of NFS".into())
+}
 
 /// Tests a kind in a process and a mount namespace of its own.
 pub fn test(kind: &Kind) -> Result<()> {
@@ -90,4 +96,34 @@ fn overlay() -> Result<()> {
 /// As rootless podman has it.
 fn fuse() -> Result<()> {
     run("/usr/bin/fuse-overlayfs", &["-o", &layers()?, MOUNTED]).map(drop)
+}
+
+/// The kernel's own server, which is told what programs would tell it if there were any (exportfs, rpc.mountd).
+fn nfs() -> Result<()> {
+    let exported = format!("{FILES}/exported");
+    fs::create_dir(&exported)?;
+    fs::set_permissions(&exported, Permissions::from_mode(0o1777))?;
+    let server = "/proc/fs/nfsd";
+    let tell = |file: &str, what: &str| fs::write(file, what).with_context(|| format!("{what:?} to {file}"));
+    // Ends the one of a try before. If there is none it would start, with a portmapper.
+    let _ = tell(&format!("{server}/threads"), "0\n");
+    // Version 4 alone needs no portmapper. Newer kernels have no 2.
+    let _ = tell(&format!("{server}/versions"), "-2\n");
+    tell(&format!("{server}/versions"), "-3 +4\n")?;
+    let (for_ever, domain) = (i32::MAX, "test");
+    // NFSEXP_INSECURE_PORT, NFSEXP_NOSUBTREECHECK, NFSEXP_FSID; and the root of all that is exported has the number 0.
+    let flags = 0x2 | 0x400 | 0x2000;
+    tell("/proc/net/rpc/auth.unix.ip/channel", &format!("nfsd 127.0.0.1 {for_ever} {domain}\n"))?;
+    tell("/proc/net/rpc/nfsd.export/channel", &format!("{domain} {exported} {for_ever} {flags} 65534 65534 0\n"))?;
+    tell("/proc/net/rpc/nfsd.fh/channel", &format!("{domain} 1 \\x00000000 {for_ever} {exported}\n"))?;
+    // For so many seconds, and no fewer, it waits for those who had locks before it began.
+    for file in ["nfsv4leasetime", "nfsv4gracetime"] {
+        tell(&format!("{server}/{file}"), "10\n")?;
+    }
+    // 7.x takes no port by itself.
+    tell(&format!("{server}/portlist"), "tcp 2049\n")?;
+    tell(&format!("{server}/threads"), "2\n")?;
+    let options = "addr=127.0.0.1,clientaddr=127.0.0.1,vers=4.2,sec=sys";
+    mount(Some("127.0.0.1:/"), MOUNTED, Some("nfs4"), MsFlags::empty(), Some(options)).context("mount -t nfs4")?;
+    Ok(fs::write(format!("{MOUNTED}/first"), "")?)
 }

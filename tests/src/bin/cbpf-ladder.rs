@@ -17,8 +17,19 @@ use anyhow::{Context as _, Result};
 use ladder::{Image, Kernel, RUNGS, Rung, boot, fetch};
 
 /// What the guests load besides what is built in.
-const MODULES: &[&str] =
-    &["virtio_pci", "virtio_blk", "loop", "overlay", "xfs", "btrfs", "fuse", "null_blk nr_devices=1", "ipv6"];
+const MODULES: &[&str] = &[
+    "virtio_pci",
+    "virtio_blk",
+    "loop",
+    "overlay",
+    "xfs",
+    "btrfs",
+    "fuse",
+    "nfsd",
+    "nfsv4",
+    "null_blk nr_devices=1",
+    "ipv6",
+];
 
 /// For a whole suite in one guest, under emulation: twice what it takes on a quiet machine.
 const TIMEOUT: Duration = Duration::from_secs(25 * 60);

@@ -86,6 +86,7 @@ fn run() -> Result<()> {
     let program = words.next().context("/cbpf-run has no program")?;
 
     complain(load_modules());
+    complain(mount(Some("nfsd"), "/proc/fs/nfsd", Some("nfsd"), MsFlags::empty(), None::<&str>).context("nfsd"));
     complain(enable_controllers().context("cannot enable the cgroup controllers"));
     complain(lo_up().context("cannot set lo up"));
     complain(sethostname("guest").context("cannot set the host name"));

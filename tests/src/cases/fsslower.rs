@@ -35,7 +35,9 @@ fn check(report: &Report) -> Result<()> {
     let kind = report.args[1];
     for pid in &report.owned {
         let rows: Vec<_> = report.owned_of("event").filter(|r| r["pid"] == *pid).collect();
-        ensure!(rows.iter().all(|r| r["fs"] == kind && r["comm"] == "wk-own"), "{rows:?}");
+        // `-t nfs` is nfs4 too.
+        let is_of_kind = |r: &Value| r["fs"].as_str().is_some_and(|fs| fs.starts_with(kind));
+        ensure!(rows.iter().all(|r| is_of_kind(r) && r["comm"] == "wk-own"), "{rows:?}");
         for n in 0..report.count {
             let of_file = |r: &&&Value| r["file"].as_str().is_some_and(|f| f.ends_with(&format!("-{n}")));
             let done: Vec<_> = rows
