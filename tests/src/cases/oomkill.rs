@@ -1,5 +1,6 @@
 //! Children that want more memory than the suite and its children may have, see limit.rs, and whom the kernel kills for it
-//! before anybody else. Who asks for the page that is too much may be the foreign process's child: it has no name then.
+//! before anybody else. Who asks for the page that is too much may be the foreign process's child: it has no name then. The
+//! last child of each is alone.
 
 use std::io::{Read as _, Write as _};
 use std::os::fd::FromRawFd as _;
@@ -7,12 +8,14 @@ use std::os::fd::IntoRawFd as _;
 use std::{fs, hint};
 
 use anyhow::{Context as _, Result, ensure};
+use nix::fcntl::{Flock, FlockArg};
 use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, fork, pipe};
 
 use crate::case::{Case, Report, Work};
 use crate::limit::LIMIT;
+use crate::process::own_exe;
 
 pub const CASE: Case = Case { tool: "oomkill", args: &[], count: 3, work, check, extra_caps: &[] };
 
@@ -31,7 +34,10 @@ fn take_all(mut tell: fs::File) -> Result<()> {
 
 fn work(w: &Work) -> Result<()> {
     let mut victims = Vec::new();
-    for _ in 0..w.count {
+    for n in 1..=w.count {
+        // A file that both the owned and the foreign process can open.
+        let how = if n == w.count { FlockArg::LockExclusive } else { FlockArg::LockShared };
+        let _lock = Flock::lock(fs::File::open(own_exe()?)?, how).map_err(|(_, e)| e)?;
         let (read, write) = pipe()?;
         // SAFETY: this process has one thread.
         match unsafe { fork() }? {
