@@ -83,7 +83,7 @@ static __always_inline void raise_most(owner_t o, struct klockstat_stat *stat, _
 
 	if (slot < 0)
 		return;
-	most = &stat->most[slot & 1];
+	most = &stat->most[slot & 1]; /* the verifier does not know of the bound */
 	describe(o, &who);
 	most->tid = who.tid;
 	__builtin_memcpy(most->comm, who.comm, CBPF_COMM_LEN);
