@@ -188,7 +188,11 @@ impl Daemon {
         let all: u32 = counts.iter().filter(|((_, w), _)| *w == what).map(|(_, n)| n).sum();
         ensure!(all < MOST_CONNECTIONS, "the daemon has as many clients as it takes");
         let n = counts.entry((uid, what)).or_default();
-        ensure!(*n < most, "uid {uid} has {n} sessions, and the policy allows {most}");
+        let of = match what {
+            What::Connection => "connections, and the daemon takes",
+            What::Session => "sessions, and the policy allows",
+        };
+        ensure!(*n < most, "uid {uid} has {n} {of} {most}");
         *n += 1;
         drop(counts);
         Ok(Counted { daemon: self, key: (uid, what) })
