@@ -98,16 +98,10 @@ impl Report for Tool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::Parser;
-
-    #[derive(Parser)]
-    struct Line {
-        #[command(flatten)]
-        tool: Tool,
-    }
+    use crate::tool::parsed;
 
     fn titles(args: &[&str]) -> Vec<&'static str> {
-        let tool = Line::try_parse_from([&["cpudist"], args].concat()).expect("options").tool;
+        let tool: Tool = parsed(args).expect("options");
         tool.labels(7, &cbpf_hist::default()).into_iter().map(|(key, _)| key).collect()
     }
 
@@ -116,6 +110,6 @@ mod tests {
         assert_eq!(titles(&[]), Vec::<&str>::new());
         assert_eq!(titles(&["-P"]), ["pid", "comm"]);
         assert_eq!(titles(&["--tids", "1", "5"]), ["tid", "comm"]);
-        assert!(Line::try_parse_from(["cpudist", "-P", "-L"]).is_err());
+        assert!(parsed::<Tool>(&["-P", "-L"]).is_err());
     }
 }

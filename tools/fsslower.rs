@@ -121,17 +121,11 @@ impl Stream for Tool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tool::parsed;
     use cbpf_common::out::{Format, Out};
-    use clap::Parser;
-
-    #[derive(Parser)]
-    struct Line {
-        #[command(flatten)]
-        tool: Tool,
-    }
 
     fn show(args: &[&str], e: &fsslower_event) -> String {
-        let tool = Line::try_parse_from([&["fsslower"], args].concat()).expect("options").tool;
+        let tool: Tool = parsed(args).expect("options");
         let mut out = Out::memory(Format::Text);
         let columns = tool.columns();
         out.header(&columns).expect("memory");

@@ -129,19 +129,13 @@ impl Report for Tool {
 
 #[cfg(test)]
 mod tests {
-    use clap::{FromArgMatches as _, Parser};
+    use clap::FromArgMatches as _;
 
     use super::*;
-    use crate::tool::Tool as _;
-
-    #[derive(Parser)]
-    struct Line {
-        #[command(flatten)]
-        tool: Tool,
-    }
+    use crate::tool::{Tool as _, parsed};
 
     fn tool(args: &[&str]) -> Tool {
-        Line::try_parse_from([&["funclatency"], args].concat()).expect("options").tool
+        parsed(args).expect("options")
     }
 
     fn refusal(args: &[&str], pids: &[u32]) -> String {
@@ -157,8 +151,8 @@ mod tests {
         assert_eq!(tool(&["f"]).unit(), ("nsecs", 1));
         assert_eq!(tool(&["-u", "f"]).unit(), ("usecs", 1000));
         assert_eq!(tool(&["-m", "f"]).unit(), ("msecs", 1_000_000));
-        assert!(Line::try_parse_from(["funclatency", "-m", "-u", "f"]).is_err());
-        assert!(Line::try_parse_from(["funclatency"]).is_err());
+        assert!(parsed::<Tool>(&["-m", "-u", "f"]).is_err());
+        assert!(parsed::<Tool>(&[]).is_err());
     }
 
     #[test]

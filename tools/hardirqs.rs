@@ -151,14 +151,8 @@ impl Report for Tool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tool::parsed;
     use cbpf_common::out::Format;
-    use clap::Parser;
-
-    #[derive(Parser)]
-    struct Line {
-        #[command(flatten)]
-        tool: Tool,
-    }
 
     fn text(format: Format, args: &[&str]) -> String {
         let counted = |name: &[u8], cpu, count, total, max| {
@@ -168,7 +162,7 @@ mod tests {
         };
         let mut out = Out::memory(format);
         let gained = vec![counted(b"eth0", 0, 2, 3_000, 2_000), counted(b"nvme0q1", 1, 7, 70_999, 50_999)];
-        let tool = Line::try_parse_from([&["hardirqs"], args].concat()).expect("options").tool;
+        let tool: Tool = parsed(args).expect("options");
         tool.print(&mut out, 4, gained).expect("memory");
         out.take()
     }

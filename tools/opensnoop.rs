@@ -133,14 +133,8 @@ fn path_of<'a>(e: &opensnoop_event, tail: &'a [u8]) -> Option<(Cow<'a, [u8]>, Ma
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tool::parsed;
     use cbpf_common::out::{Format, Out};
-    use clap::Parser;
-
-    #[derive(Parser)]
-    struct Line {
-        #[command(flatten)]
-        tool: Tool,
-    }
 
     fn event(ret: i32, name: &[u8], walked: &[u8]) -> (opensnoop_event, Vec<u8>) {
         let mut e = opensnoop_event { ret, ..Default::default() };
@@ -195,7 +189,7 @@ mod tests {
     #[test]
     fn callers_stand_behind_the_path() {
         let row = |args: &[&str], format| {
-            let tool = Line::try_parse_from([&["opensnoop"], args].concat()).expect("options").tool;
+            let tool: Tool = parsed(args).expect("options");
             let (mut e, tail) = event(3, b"/a\0", b"");
             (e.head.pid, e.callers[0]) = (u32::MAX / 2, 4096);
             let mut out = Out::memory(format);

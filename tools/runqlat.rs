@@ -93,16 +93,10 @@ impl Report for Tool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::Parser;
-
-    #[derive(Parser)]
-    struct Line {
-        #[command(flatten)]
-        tool: Tool,
-    }
+    use crate::tool::parsed;
 
     fn titles(args: &[&str]) -> Vec<&'static str> {
-        let tool = Line::try_parse_from([&["runqlat"], args].concat()).expect("options").tool;
+        let tool: Tool = parsed(args).expect("options");
         tool.labels(7, &cbpf_hist::default()).into_iter().map(|(key, _)| key).collect()
     }
 
@@ -112,6 +106,6 @@ mod tests {
         assert_eq!(titles(&["-P"]), ["pid", "comm"]);
         assert_eq!(titles(&["--tids", "1", "5"]), ["tid", "comm"]);
         assert_eq!(titles(&["--pidnss"]), ["pidns"]);
-        assert!(Line::try_parse_from(["runqlat", "-P", "-L"]).is_err());
+        assert!(parsed::<Tool>(&["-P", "-L"]).is_err());
     }
 }

@@ -123,16 +123,10 @@ impl Tool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::Parser;
-
-    #[derive(Parser)]
-    struct Line {
-        #[command(flatten)]
-        tool: Tool,
-    }
+    use crate::tool::parsed;
 
     fn show(args: &[&str], format: Format) -> String {
-        let tool = Line::try_parse_from([&["runqlen"], args].concat()).expect("options").tool;
+        let tool: Tool = parsed(args).expect("options");
         let mut hist = cbpf_hist { total: 5, ..Default::default() };
         hist.slots[..3].copy_from_slice(&[5, 1, 2]);
         let mut out = Out::memory(format);

@@ -75,17 +75,11 @@ impl Stream for Tool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tool::parsed;
     use cbpf_common::out::{Format, Out};
-    use clap::Parser;
-
-    #[derive(Parser)]
-    struct Line {
-        #[command(flatten)]
-        tool: Tool,
-    }
 
     fn tool(args: &[&str]) -> Tool {
-        Line::try_parse_from([&["runqslower"], args].concat()).expect("options").tool
+        parsed(args).expect("options")
     }
 
     fn shown(args: &[&str], format: Format, has_prev: u32) -> String {

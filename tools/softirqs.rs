@@ -144,17 +144,11 @@ impl Report for Tool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tool::parsed;
     use cbpf_common::out::Format;
-    use clap::Parser;
-
-    #[derive(Parser)]
-    struct Line {
-        #[command(flatten)]
-        tool: Tool,
-    }
 
     fn tool(args: &[&str]) -> Tool {
-        Line::try_parse_from([&["softirqs"], args].concat()).expect("options").tool
+        parsed(args).expect("options")
     }
 
     fn shown(format: Format, args: &[&str]) -> String {

@@ -205,16 +205,10 @@ impl Report for Tool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::Parser;
-
-    #[derive(Parser)]
-    struct Line {
-        #[command(flatten)]
-        tool: Tool,
-    }
+    use crate::tool::parsed;
 
     fn tool(args: &[&str]) -> Tool {
-        Line::try_parse_from([&["syscount"], args].concat()).expect("options").tool
+        parsed(args).expect("options")
     }
 
     fn counted(nr: i32, compat: u32, count: u64, total: u64) -> (syscount_key, cbpf_tally) {
@@ -274,7 +268,7 @@ mod tests {
             assert!(errno(bad).is_err(), "{bad}");
         }
         assert!(tool(&["-i", "0"]).interval().0.is_none());
-        assert!(Line::try_parse_from(["syscount", "-S"]).is_err());
+        assert!(parsed::<Tool>(&["-S"]).is_err());
     }
 
     #[test]

@@ -135,18 +135,12 @@ impl Report for Tool {
 #[cfg(test)]
 mod tests {
     use cbpf_common::out::Format;
-    use clap::Parser;
 
     use super::*;
-
-    #[derive(Parser)]
-    struct Line {
-        #[command(flatten)]
-        tool: Tool,
-    }
+    use crate::tool::parsed;
 
     fn show(args: &[&str], format: Format) -> String {
-        let tool = Line::try_parse_from([&["tcprtt"], args].concat()).expect("options").tool;
+        let tool: Tool = parsed(args).expect("options");
         let mut key = tcprtt_key { version: 4, ..Default::default() };
         key.addr[..4].copy_from_slice(&[192, 0, 2, 1]);
         let mut hist = cbpf_hist { total: 40, ..Default::default() };
@@ -162,6 +156,6 @@ mod tests {
         assert!(show(&["-b", "-m"], Format::Text).starts_with("\nLocal Address = 192.0.2.1\n     msecs "));
         assert!(show(&["-B", "-e"], Format::Text).starts_with("\nRemote Address = 192.0.2.1 [AVG 10]\n"));
         assert!(show(&["-B"], Format::Json).contains(r#""raddr":"192.0.2.1","avg":10"#));
-        assert!(Line::try_parse_from(["tcprtt", "-b", "-B"]).is_err());
+        assert!(parsed::<Tool>(&["-b", "-B"]).is_err());
     }
 }

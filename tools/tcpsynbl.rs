@@ -69,20 +69,13 @@ impl Report for Tool {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-
     use super::*;
-
-    #[derive(Parser)]
-    struct Line {
-        #[command(flatten)]
-        tool: Tool,
-    }
+    use crate::tool::parsed;
 
     #[test]
     fn one_version_or_both() {
-        assert!(Line::try_parse_from(["tcpsynbl", "-4", "-6"]).is_err());
-        let tool = Line::try_parse_from(["tcpsynbl", "-T", "1", "10"]).expect("options").tool;
+        assert!(parsed::<Tool>(&["-4", "-6"]).is_err());
+        let tool: Tool = parsed(&["-T", "1", "10"]).expect("options");
         assert_eq!((tool.timestamp, tool.interval.count), (true, Some(10)));
     }
 }

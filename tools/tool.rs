@@ -178,3 +178,10 @@ fn command<T: Tool>() -> Command {
         .after_help(format!("{notes}Examples:{examples}"));
     Shared::augment(command)
 }
+
+/// A tool with the options of a command line.
+#[cfg(test)]
+pub fn parsed<T: Tool>(words: &[&str]) -> Result<T, clap::Error> {
+    let command = T::augment_args(Command::new(T::NAME).no_binary_name(true));
+    T::from_arg_matches(&command.try_get_matches_from(words)?)
+}
