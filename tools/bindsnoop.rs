@@ -68,20 +68,20 @@ impl Stream for Tool {
             .u64(e.ifindex);
         match e.local.version {
             0 => row.none().none(),
-            version => row.u64(e.local.port).text(sock::address(version.into(), e.local.addr).to_string()),
+            version => row.u64(e.local.port).display(sock::address(version.into(), e.local.addr)),
         };
     }
 }
 
-fn letters(options: u32) -> String {
-    let letters = [
-        (bindsnoop_option::BINDSNOOP_FREEBIND, 'F'),
-        (bindsnoop_option::BINDSNOOP_TRANSPARENT, 'T'),
-        (bindsnoop_option::BINDSNOOP_ADDRESS_NO_PORT, 'N'),
-        (bindsnoop_option::BINDSNOOP_REUSEADDR, 'R'),
-        (bindsnoop_option::BINDSNOOP_REUSEPORT, 'r'),
-    ];
-    letters.iter().map(|(bit, letter)| if options & bit.0 != 0 { *letter } else { '.' }).collect()
+fn letters(options: u32) -> [u8; 5] {
+    [
+        (bindsnoop_option::BINDSNOOP_FREEBIND, b'F'),
+        (bindsnoop_option::BINDSNOOP_TRANSPARENT, b'T'),
+        (bindsnoop_option::BINDSNOOP_ADDRESS_NO_PORT, b'N'),
+        (bindsnoop_option::BINDSNOOP_REUSEADDR, b'R'),
+        (bindsnoop_option::BINDSNOOP_REUSEPORT, b'r'),
+    ]
+    .map(|(bit, letter)| if options & bit.0 != 0 { letter } else { b'.' })
 }
 
 #[cfg(test)]

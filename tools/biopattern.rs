@@ -93,7 +93,7 @@ impl Tool {
             let [sequential, random, _] = pattern.counts;
             let shares = pattern.shares();
             out.row("count", None, &columns, |row| {
-                row.text(disks.name(dev))
+                row.text(&*disks.name(dev))
                     .opt_u64(shares.map(|(random, _)| random))
                     .opt_u64(shares.map(|(_, sequential)| sequential))
                     .u64(pattern.counts.iter().sum::<u64>())

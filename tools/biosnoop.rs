@@ -86,7 +86,11 @@ impl Stream for Tool {
         } else {
             row.text(until_nul(&e.head.comm)).u64(e.head.pid);
         }
-        row.text(disks.name(e.dev)).text(rwbs(e.flags)).u64(e.sector).u64(e.bytes);
+        let [flush, op, fua, ahead, sync, meta] = rwbs(e.flags);
+        row.text(&*disks.name(e.dev))
+            .display(format_args!("{flush}{op}{fua}{ahead}{sync}{meta}"))
+            .u64(e.sector)
+            .u64(e.bytes);
         match e.was_queued {
             0 => row.none(),
             _ => row.float(e.queued as f64 / 1e6, 3),
@@ -96,7 +100,7 @@ impl Stream for Tool {
 }
 
 /// The kernel's own letters for a request's operation and flags.
-fn rwbs(flags: u32) -> String {
+fn rwbs(flags: u32) -> [&'static str; 6] {
     let has = |bit: u32, letter: &'static str| if flags & (1 << bit) != 0 { letter } else { "" };
     let op = match flags & 0xff {
         0 => "R",
@@ -106,7 +110,7 @@ fn rwbs(flags: u32) -> String {
         5 => "DE",
         _ => "N",
     };
-    [has(18, "F"), op, has(17, "F"), has(19, "A"), has(11, "S"), has(12, "M")].concat()
+    [has(18, "F"), op, has(17, "F"), has(19, "A"), has(11, "S"), has(12, "M")]
 }
 
 #[cfg(test)]
@@ -133,10 +137,10 @@ mod tests {
 
     #[test]
     fn letters_are_the_kernels() {
-        assert_eq!(rwbs(0), "R");
-        assert_eq!(rwbs(1 | 1 << 11 | 1 << 17 | 1 << 18), "FWFS");
-        assert_eq!(rwbs(1 << 19 | 1 << 12), "RAM");
-        assert_eq!(rwbs(9), "N");
+        assert_eq!(rwbs(0).concat(), "R");
+        assert_eq!(rwbs(1 | 1 << 11 | 1 << 17 | 1 << 18).concat(), "FWFS");
+        assert_eq!(rwbs(1 << 19 | 1 << 12).concat(), "RAM");
+        assert_eq!(rwbs(9).concat(), "N");
     }
 
     #[test]

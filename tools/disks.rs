@@ -1,5 +1,6 @@
 //! Disks by number and by name, for the tools of block I/O.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use anyhow::{Context as _, Result};
@@ -27,8 +28,11 @@ impl Disks {
     }
 
     /// The name of a disk; of one that is gone the number.
-    pub fn name(&self, dev: u32) -> String {
-        self.0.get(&dev).cloned().unwrap_or_else(|| format!("{}:{}", dev >> 20, dev & 0xf_ffff))
+    pub fn name(&self, dev: u32) -> Cow<'_, str> {
+        match self.0.get(&dev) {
+            Some(name) => name.into(),
+            None => format!("{}:{}", dev >> 20, dev & 0xf_ffff).into(),
+        }
     }
 
     /// The number of a disk that an option names. Requests are those of whole disks, so a partition is refused.

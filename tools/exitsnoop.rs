@@ -1,5 +1,7 @@
 //! exitsnoop: processes and threads that end.
 
+use std::fmt::{self, Display, Formatter};
+
 use anyhow::Result;
 use cbpf_bpf::events::exitsnoop_event;
 use cbpf_common::engine::Plan;
@@ -67,58 +69,65 @@ impl Stream for Tool {
             .opt_u64((signal == 0).then_some(code))
             .opt_u64((signal != 0).then_some(signal))
             .u64(u32::from(dumped))
-            .text(reason(code, signal, dumped));
+            .display(Reason { code, signal, dumped });
     }
 }
 
-fn reason(code: u32, signal: u32, dumped: bool) -> String {
-    match (signal, code) {
-        (0, 0) => "0".into(),
-        (0, _) => format!("code {code}"),
-        _ => format!("signal {signal} ({}){}", describe(signal), if dumped { ", core dumped" } else { "" }),
+struct Reason {
+    code: u32,
+    signal: u32,
+    dumped: bool,
+}
+
+impl Display for Reason {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let signal = match (self.signal, self.code) {
+            (0, 0) => return f.write_str("0"),
+            (0, code) => return write!(f, "code {code}"),
+            (signal, _) => signal,
+        };
+        match SIGNALS.get((signal as usize).wrapping_sub(1)) {
+            Some(words) => write!(f, "signal {signal} ({words})")?,
+            None => write!(f, "signal {signal} (Real-time signal {})", signal.saturating_sub(34))?,
+        }
+        f.write_str(if self.dumped { ", core dumped" } else { "" })
     }
 }
 
-/// The C library's words for a signal.
-fn describe(signal: u32) -> String {
-    const WORDS: [&str; 31] = [
-        "Hangup",
-        "Interrupt",
-        "Quit",
-        "Illegal instruction",
-        "Trace/breakpoint trap",
-        "Aborted",
-        "Bus error",
-        "Floating point exception",
-        "Killed",
-        "User defined signal 1",
-        "Segmentation fault",
-        "User defined signal 2",
-        "Broken pipe",
-        "Alarm clock",
-        "Terminated",
-        "Stack fault",
-        "Child exited",
-        "Continued",
-        "Stopped (signal)",
-        "Stopped",
-        "Stopped (tty input)",
-        "Stopped (tty output)",
-        "Urgent I/O condition",
-        "CPU time limit exceeded",
-        "File size limit exceeded",
-        "Virtual timer expired",
-        "Profiling timer expired",
-        "Window changed",
-        "I/O possible",
-        "Power failure",
-        "Bad system call",
-    ];
-    match WORDS.get((signal as usize).wrapping_sub(1)) {
-        Some(words) => (*words).into(),
-        None => format!("Real-time signal {}", signal.saturating_sub(34)),
-    }
-}
+/// The C library's words for signals, from 1.
+const SIGNALS: [&str; 31] = [
+    "Hangup",
+    "Interrupt",
+    "Quit",
+    "Illegal instruction",
+    "Trace/breakpoint trap",
+    "Aborted",
+    "Bus error",
+    "Floating point exception",
+    "Killed",
+    "User defined signal 1",
+    "Segmentation fault",
+    "User defined signal 2",
+    "Broken pipe",
+    "Alarm clock",
+    "Terminated",
+    "Stack fault",
+    "Child exited",
+    "Continued",
+    "Stopped (signal)",
+    "Stopped",
+    "Stopped (tty input)",
+    "Stopped (tty output)",
+    "Urgent I/O condition",
+    "CPU time limit exceeded",
+    "File size limit exceeded",
+    "Virtual timer expired",
+    "Profiling timer expired",
+    "Window changed",
+    "I/O possible",
+    "Power failure",
+    "Bad system call",
+];
 
 #[cfg(test)]
 mod tests {

@@ -115,7 +115,7 @@ impl Tool {
                 row.u64(key.tid).text(until_nul(&v.comm)).u64(v.reads).u64(v.writes);
                 row.float(v.read_bytes as f64 / 1024.0, 0).float(v.write_bytes as f64 / 1024.0, 0);
                 row.text(kind(v.mode)).text(until_nul(&v.name)).u64(key.pid).u64(key.inode);
-                row.text(format!("{}:{}", key.dev >> 20, key.dev & 0xf_ffff));
+                row.display(format_args!("{}:{}", key.dev >> 20, key.dev & 0xf_ffff));
             })?;
         }
         out.line("")?;
@@ -146,13 +146,7 @@ impl Report for Tool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::Parser;
-
-    #[derive(Parser)]
-    struct Line {
-        #[command(flatten)]
-        tool: Tool,
-    }
+    use crate::tool::parsed;
 
     fn used(tid: u32, reads: u64, write_bytes: u64) -> (filetop_key, filetop_value) {
         let key = filetop_key { tid, pid: 5, inode: 9, dev: 8 << 20 | 1, ..Default::default() };
@@ -163,7 +157,7 @@ mod tests {
     }
 
     fn text(args: &[&str], format: Format) -> String {
-        let tool = Line::try_parse_from([&["filetop"], args].concat()).expect("options").tool;
+        let tool: Tool = parsed(args).expect("options");
         let mut out = Out::memory(format);
         tool.print(&mut out, vec![used(1, 10, 0), used(2, 1, 3000)]).expect("memory");
         out.take()

@@ -55,9 +55,9 @@ impl Stream for Tool {
             .text(until_nul(&e.head.comm))
             .i64(e.ret)
             .i64(e.backlog)
-            .text(format!("{}v{}", sock::protocol(local.proto), local.version))
+            .display(format_args!("{}v{}", sock::protocol(local.proto), local.version))
             .u64(local.port)
-            .text(sock::address(local.version.into(), local.addr).to_string());
+            .display(sock::address(local.version.into(), local.addr));
     }
 }
 

@@ -91,8 +91,8 @@ impl Stream for Tool {
             .u64(e.head.pid)
             .text(until_nul(&e.head.comm))
             .u64(e.ends.version)
-            .text(source.to_string())
-            .text(destination.to_string())
+            .display(source)
+            .display(destination)
             .u64(e.ends.lport)
             .u64(e.ends.dport);
     }
@@ -106,8 +106,8 @@ impl Tool {
         for (ends, tally) in &gained {
             let [local, remote] = sock::addresses(ends);
             out.row("count", None, &columns, |row| {
-                row.text(local.to_string())
-                    .text(remote.to_string())
+                row.display(local)
+                    .display(remote)
                     .opt_u64(self.source_port.then_some(ends.lport))
                     .u64(ends.dport)
                     .u64(tally.count);
@@ -146,18 +146,12 @@ impl Report for Tool {
 #[cfg(test)]
 mod tests {
     use cbpf_common::out::Format;
-    use clap::Parser;
 
     use super::*;
-
-    #[derive(Parser)]
-    struct Line {
-        #[command(flatten)]
-        tool: Tool,
-    }
+    use crate::tool::parsed;
 
     fn tool(args: &[&str]) -> Tool {
-        Line::try_parse_from([&["tcpconnect"], args].concat()).expect("options").tool
+        parsed(args).expect("options")
     }
 
     fn ends() -> cbpf_ends {
@@ -199,7 +193,7 @@ mod tests {
     #[test]
     fn ports_are_a_list_and_there_is_no_port_0() {
         assert_eq!(tool(&["-P", "80,81"]).ports, [80, 81]);
-        assert!(Line::try_parse_from(["tcpconnect", "-P", "0"]).is_err());
+        assert!(parsed::<Tool>(&["-P", "0"]).is_err());
         assert!(tool(&["-c"]).count_only);
     }
 }

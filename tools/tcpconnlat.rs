@@ -68,9 +68,9 @@ impl Stream for Tool {
         row.u64(e.head.pid)
             .text(until_nul(&e.head.comm))
             .u64(e.ends.version)
-            .text(source.to_string())
+            .display(source)
             .u64(e.ends.lport)
-            .text(destination.to_string())
+            .display(destination)
             .u64(e.ends.dport)
             .float(e.ns as f64 / 1e6, 2)
             .u64(e.err);

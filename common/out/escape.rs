@@ -70,8 +70,15 @@ fn escape<const QUOTE: bool>(out: &mut Vec<u8>, bytes: &[u8]) {
 /// Appends `bytes` as a JSON string and says whether it holds them all: what is not UTF-8 became U+FFFD. The characters
 /// that deceive a reader are escaped here too, since JSON lines end up on terminals as well.
 pub(super) fn json(out: &mut Vec<u8>, bytes: &[u8]) -> bool {
-    let mut faithful = true;
     out.push(b'"');
+    let faithful = json_part(out, bytes);
+    out.push(b'"');
+    faithful
+}
+
+/// The same without the quotes.
+pub(super) fn json_part(out: &mut Vec<u8>, bytes: &[u8]) -> bool {
+    let mut faithful = true;
     walk(out, bytes, |out, odd| match odd {
         Odd::Char('\n') => out.extend(br"\n"),
         Odd::Char('\t') => out.extend(br"\t"),
@@ -87,7 +94,6 @@ pub(super) fn json(out: &mut Vec<u8>, bytes: &[u8]) -> bool {
             out.extend("\u{fffd}".as_bytes());
         }
     });
-    out.push(b'"');
     faithful
 }
 

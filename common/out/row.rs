@@ -1,6 +1,7 @@
 //! Columns, and the one row that is being written.
 
-use std::io::Write;
+use std::fmt::Display;
+use std::io::{self, Write};
 
 use super::escape::{self, Mark};
 use super::time::Clock;
@@ -140,6 +141,18 @@ impl Row<'_> {
             _ => (1e9, "s"),
         };
         self.cell(|buf| put(buf, format_args!("{:.1} {name}", ns as f64 / unit)), |buf, _| number(buf, ns))
+    }
+
+    /// What has a text form, such as an address; no string of it is made first.
+    pub fn display(&mut self, value: impl Display) -> &mut Self {
+        self.cell(
+            |buf| put(&mut Escaped(buf, escape::text), format_args!("{value}")),
+            |buf, _| {
+                buf.push(b'"');
+                put(&mut Escaped(buf, escape::json_part), format_args!("{value}"));
+                buf.push(b'"');
+            },
+        )
     }
 
     /// A string that is known to be whole.
@@ -354,7 +367,21 @@ pub(super) fn array<T>(buf: &mut Vec<u8>, items: impl IntoIterator<Item = T>, mu
     buf.push(b']');
 }
 
-fn put(buf: &mut Vec<u8>, args: std::fmt::Arguments<'_>) {
-    // Writing to a vector cannot fail.
+/// Escapes what is written to it, by the function that it holds. A formatter writes whole characters.
+struct Escaped<'a, R>(&'a mut Vec<u8>, fn(&mut Vec<u8>, &[u8]) -> R);
+
+impl<R> Write for Escaped<'_, R> {
+    fn write(&mut self, part: &[u8]) -> io::Result<usize> {
+        (self.1)(self.0, part);
+        Ok(part.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn put(buf: &mut impl Write, args: std::fmt::Arguments<'_>) {
+    // Writing to memory cannot fail.
     let _ = buf.write_fmt(args);
 }

@@ -75,6 +75,17 @@ impl Write for Pipe {
 }
 
 #[test]
+fn text_forms_are_escaped_as_strings_are() {
+    let columns = [Column::left("A", "a", 9), Column::last("B", "b")];
+    let parts = ("a\n", '\u{202e}', "\"é\x1b");
+    let whole = format!("{}{}{}", parts.0, parts.1, parts.2);
+    let forms = |row: &mut Row<'_>| _ = row.display(format_args!("{}{}{}", parts.0, parts.1, parts.2)).display(7);
+    let strings = |row: &mut Row<'_>| _ = row.text(&whole).text("7");
+    assert_eq!(text_row(&columns, forms), text_row(&columns, strings));
+    assert_eq!(json_row(&columns, forms), json_row(&columns, strings));
+}
+
+#[test]
 fn columns_line_up_under_their_header() {
     let mut out = Out::memory(Format::Text);
     out.header(&OPEN).unwrap();
