@@ -14,13 +14,14 @@ help:
 	@echo "make demo         build, and see opensnoop show one user's files and not another's (as root)"
 	@echo "make build        build target/release/cbpf"
 	@echo "make static       build target/$(TARGET)/release/cbpf, one file that runs in an empty container"
-	@echo "make test         all tests: units, this kernel, the kernel ladder (as root)"
+	@echo "make test         all tests: unit tests, this kernel, the kernel ladder (as root)"
 	@echo "make test-vm      the kernel ladder only; RUNG=6.1 for one kernel"
-	@echo "make bench        opensnoop beside that of libbpf-tools (as root)"
+	@echo "make bench        opensnoop against that of libbpf-tools (as root)"
+	@echo "make fuzz         run each fuzzer for a minute, with cargo-fuzz"
 	@echo "make lint         formats and lints, as the tests expect them"
-	@echo "make format       put all files into their format"
-	@echo "make verifier     write down what the verifier has to do for each program (as root)"
-	@echo "make vmlinux      make bpf/vmlinux.h anew from this kernel's BTF"
+	@echo "make format       format all files"
+	@echo "make verifier     record how much the verifier has to do for each program (as root)"
+	@echo "make vmlinux      regenerate bpf/include/vmlinux.h from this kernel's BTF"
 	@echo "make deb          build target/deb/cbpf_*.deb and cbpfd_*.deb"
 	@echo "make install      to \$$(DESTDIR)\$$(PREFIX)"
 
@@ -72,7 +73,7 @@ bench:
 	target/release/cbpf-bench
 
 # Not vmlinux.h, which a program writes.
-C_FILES = $(filter-out bpf/vmlinux.h,$(wildcard bpf/*.c bpf/*.h bpf/tests/*.c))
+C_FILES = $(filter-out bpf/include/vmlinux.h,$(wildcard bpf/*.c bpf/*.h bpf/include/*.h bpf/tests/*.c))
 
 .PHONY: format
 format:
@@ -86,6 +87,15 @@ format-check:
 	cargo fmt --all --check
 	clang-format-19 --dry-run -Werror $(C_FILES)
 
+# Without a sanitizer no nightly compiler is needed; what users get is linked in one piece, which takes long.
+.PHONY: fuzz
+fuzz:
+	$(call need,$(BUILD_PACKAGES) g++)
+	@cargo fuzz --version || { echo "please run: cargo install cargo-fuzz" >&2; exit 1; }
+	for target in protocol policy; do \
+		CARGO_PROFILE_RELEASE_LTO=off cargo fuzz run -s none --target-dir target/fuzz $$target -- -max_total_time=60 || exit; \
+	done
+
 .PHONY: lint
 lint: format-check
 	$(call need,$(BUILD_PACKAGES))
@@ -97,11 +107,11 @@ verifier:
 	cargo build -q -p cbpf-tests --bin cbpf-suite
 	target/debug/cbpf-suite verifier --write
 
-# The kernel types that the programs name, from the kernel that this machine runs; see bpf/vmlinux.rs.
+# The kernel types that the programs name, from the kernel that this machine runs; see bpf/build/vmlinux.rs.
 .PHONY: vmlinux
 vmlinux:
-	cargo run -q -p cbpf-bpf --example vmlinux /sys/kernel/btf/vmlinux bpf/vmlinux.types > bpf/vmlinux.h.new
-	mv bpf/vmlinux.h.new bpf/vmlinux.h
+	cargo run -q -p cbpf-bpf --example vmlinux /sys/kernel/btf/vmlinux bpf/include/vmlinux.types > bpf/include/vmlinux.h.new
+	mv bpf/include/vmlinux.h.new bpf/include/vmlinux.h
 
 .PHONY: install install-cbpf install-cbpfd
 install: install-cbpf install-cbpfd

@@ -21,7 +21,7 @@ static __always_inline bool is_bash(void)
 	return start[0] == 'b' && start[1] == 'a' && start[2] == 's' && start[3] == 'h' && !start[4];
 }
 
-static __always_inline int line_read(owner_t o, const char *line)
+TRACE_RETURN("", USER_SETS, readline_ends, const char *line)
 {
 	struct cbpf_subject who = {};
 	struct bashreadline_event *e;
@@ -37,15 +37,4 @@ static __always_inline int line_read(owner_t o, const char *line)
 	len = read_string(&e->head, (char *)(e + 1), LINE_MAX, line);
 	emit_scratch(o, e, len);
 	return 0;
-}
-
-TRACE_RETURN("set=0", "uretprobe.multi", readline_ends, const char *line)
-{
-	return line_read(o, line);
-}
-
-/* Before 6.6 there is no uprobe.multi. */
-TRACE_RETURN("set=1", "uretprobe", readline_ends_old, const char *line)
-{
-	return line_read(o, line);
 }

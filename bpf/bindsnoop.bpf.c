@@ -7,9 +7,11 @@
 #include "sockcall.bpf.h"
 #include "ports.bpf.h"
 
+#define AF_UNSPEC 0 /* what bind() takes for AF_INET */
+
 const volatile bool with_failed;
 
-static const struct sockcall bind_call = { .nr = 49, .compat_nr = 361, .call = 2 };
+static const struct sockcall bind_call = { .nr = NR_bind, .compat_nr = NR32_bind, .call = 2 };
 
 /* 6.6, c274af224269 and those after it: these bits moved to inet_flags. */
 struct inet_sock___bits {
@@ -55,7 +57,8 @@ static __always_inline void asked_for(struct cbpf_local *local, const void *addr
 	if (local->version == 6 && !bpf_probe_read_user(&six, sizeof(six), address) && six.sin6_family == AF_INET6) {
 		local->port = bpf_ntohs(six.sin6_port);
 		__builtin_memcpy(local->addr, &six.sin6_addr, sizeof(local->addr));
-	} else if (local->version == 4 && !bpf_probe_read_user(&four, sizeof(four), address)) {
+	} else if (local->version == 4 && !bpf_probe_read_user(&four, sizeof(four), address) &&
+		   (four.sin_family == AF_INET || four.sin_family == AF_UNSPEC)) {
 		local->port = bpf_ntohs(four.sin_port);
 		__builtin_memcpy(local->addr, &four.sin_addr, sizeof(four.sin_addr));
 	} else {
@@ -83,6 +86,8 @@ TRACE_CURRENT_IF("", "tp_btf/sys_exit", bind_ends, (may_be(regs, bind_call) && (
 	e.ret = ret;
 	e.ifindex = BPF_CORE_READ(sk, __sk_common.skc_bound_dev_if);
 	e.options = options(sk);
+	if (inet_socket(args[0]) != sk)
+		return 0;
 	emit(o, &e.head, sizeof(e));
 	return 0;
 }

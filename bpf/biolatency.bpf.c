@@ -9,7 +9,6 @@
 
 const volatile bool by_disk;
 const volatile bool by_flags;
-const volatile bool milliseconds;
 
 /* REQ_SYNC to REQ_NOWAIT (enum req_flag_bits, the same since 5.10), and the operation: what has a name. */
 #define NAMED_FLAGS (0x3ff800 | 0xff)
@@ -26,5 +25,5 @@ TRACE_IO_DONE("", done)
 	if (by_flags)
 		key.flags = rq->cmd_flags & NAMED_FLAGS;
 	/* The sum stays in nanoseconds: what is below the unit would add up to nothing. */
-	hist_count(o, &hists, &key, log2_slot(ns / (milliseconds ? 1000000 : 1000)), ns);
+	hist_count(o, &hists, &key, log2_slot(ns / unit), ns);
 }

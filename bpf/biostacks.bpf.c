@@ -8,27 +8,18 @@
 #include "biostacks.h"
 #include "hist.bpf.h"
 
-#define MAX_DEPTH 64
-
-struct stack {
-	__u64 ip[MAX_DEPTH];
-};
-
-MAP(stacks, STACK_TRACE, 4096, __u32, struct stack);
+MAP(stacks, STACK_TRACE, 4096, __u32, __u64[64]);
 
 #include "block.bpf.h"
-
-const volatile bool milliseconds;
 
 REPORT(hists, HASH, 4096, struct biostacks_key, struct cbpf_hist);
 
 TRACE_IO_DONE("", done)
 {
 	struct biostacks_key key = {};
-	__u64 ns = bpf_ktime_get_ns() - io->issued;
 
 	key.pid = io->who.pid;
 	key.dev = disk_dev(request_disk(rq));
 	key.stack = io->stack;
-	hist_add(o, &hists, &key, ns / (milliseconds ? 1000000 : 1000));
+	hist_add_ns(o, &hists, &key, bpf_ktime_get_ns() - io->issued);
 }

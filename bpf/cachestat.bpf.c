@@ -28,7 +28,7 @@ TRACE_FUNCTION("", (4, 5, 6), "mark_page_accessed", page_accessed)
 	return count(o, CACHESTAT_ACCESSED);
 }
 
-/* Accessed as well, but by who wrote it. */
+/* Accessed as well, but by the task that wrote it. */
 TRACE_FUNCTION("", (1, 2, 3), "mark_buffer_dirty", buffer_dirtied)
 {
 	return count(o, CACHESTAT_BUFFER_DIRTIED);

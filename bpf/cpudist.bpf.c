@@ -5,14 +5,10 @@
  * did is not counted, nor what has not ended. An interrupt does not end a run.
  */
 #include "cpudist.h"
+#include "constants.bpf.h"
 #include "hist.bpf.h"
 
 const volatile bool off_cpu;
-const volatile bool by_process;
-const volatile bool by_thread;
-const volatile bool milliseconds;
-
-#define TASK_DEAD 0x80 /* the last switch of a thread; the same since 4.14 */
 
 /*
  * What began: by CPU for runs, or a task that changes its owner while it runs would leave its start behind for good; by
@@ -45,8 +41,8 @@ static __always_inline void end(owner_t o, __u32 key, struct task_struct *task, 
 	map_del(o, &start, &key);
 	if (began.task != (__u64)task || began.switches != since)
 		return;
-	key = by_process ? o.who.pid : by_thread ? o.who.tid : 0;
-	hist_add(o, &hists, &key, now > began.ts ? (now - began.ts) / (milliseconds ? 1000000 : 1000) : 0);
+	key = signer(o);
+	hist_add_ns(o, &hists, &key, now > began.ts ? now - began.ts : 0);
 }
 
 TRACE_SWITCH("", switched)

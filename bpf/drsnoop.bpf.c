@@ -2,8 +2,8 @@
 /*
  * drsnoop: tasks that wait because they have to free memory themselves: the machine's, or that of a cgroup which is at
  * its limit (the usual case in a container, and another tracepoint). It is done by the task that wants the memory, so
- * the current task is the subject. Who writes to memory.reclaim waits too, and is seen. What kernel threads reclaim
- * (kswapd, or the part of memory.high that is left for later) delays nobody here.
+ * the current task is the subject. A task that writes to memory.reclaim waits too, and is seen. What kernel threads
+ * reclaim (kswapd, or the part of memory.high that is left for later) delays nobody here.
  */
 #include "drsnoop.h"
 

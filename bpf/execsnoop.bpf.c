@@ -8,6 +8,7 @@
  * and is not the caller's.
  */
 #include "execsnoop.h"
+#include "nr.bpf.h"
 #include "syscall.bpf.h"
 
 const volatile bool failures;
@@ -56,13 +57,13 @@ TRACE_TASK("", "tp_btf/sched_process_exec", exec_done, (task), struct task_struc
 static __always_inline bool is_exec(long nr, bool compat)
 {
 	switch (nr) {
-	case 11:
-	case 358:
+	case NR32_execve:
+	case NR32_execveat:
 		return compat;
-	case 59:
-	case 322:
-	case 520: /* x32's own numbers */
-	case 545:
+	case NR_execve:
+	case NR_execveat:
+	case NRX32_execve:
+	case NRX32_execveat:
 		return !compat;
 	}
 	return false;
@@ -87,7 +88,7 @@ TRACE_CURRENT_IF("when=failures", "tp_btf/sys_exit", exec_failed,
 	if (!e)
 		return 0;
 	tail = (char *)(e + 1);
-	at = nr == 322 || nr == 358 || nr == 545;
+	at = nr == NR_execveat || nr == NR32_execveat || nr == NRX32_execveat;
 	/*
 	 * What the loop goes by is kept in the record: read back from there it is any number to the verifier, which
 	 * then finds that the rounds are all alike and follows one of them.

@@ -60,22 +60,25 @@ TRACE_CURRENT_IF("set=1,2,3", "tp_btf/sys_enter", call_begins, may_unlink(regs),
 	return 0;
 }
 
-static __always_inline void made(owner_t o, struct file *file)
+static __always_inline void made(owner_t o, __u32 fd)
 {
+	struct open_file open = current_file(fd);
 	__u64 now = bpf_ktime_get_ns();
+	struct file *file = open.file;
 	struct filelife_file key;
 
 	if (!file || !(BPF_CORE_READ(file, f_mode) & FMODE_CREATED))
 		return;
-	key = identify(BPF_CORE_READ(file, f_inode));
-	map_put(o, &births, &key, &now);
+	key = identify(open.inode);
+	if (still_open(&open))
+		map_put(o, &births, &key, &now);
 }
 
 /* The name is the first argument, or the second behind the directory. */
 static __always_inline void deleted(owner_t o, struct pt_regs *regs, __u64 birth)
 {
 	bool compat = is_compat();
-	bool at = syscall_nr(regs) == (compat ? 301 : 263);
+	bool at = syscall_nr(regs) == (compat ? NR32_unlinkat : NR_unlinkat);
 	int dirfd = at ? (int)syscall_arg(regs, 0, compat) : AT_FDCWD;
 	struct filelife_event *e;
 
@@ -101,7 +104,7 @@ TRACE_CURRENT_IF("set=1,2,3", "tp_btf/sys_exit", call_ends, may_change(regs, ret
 	__u64 *birth, at;
 
 	if (op == CBPF_FILE_OPEN)
-		made(o, current_file(ret));
+		made(o, ret);
 	if (op != CBPF_FILE_UNLINK)
 		return 0;
 	birth = map_get(o, &dying, &tid);

@@ -25,14 +25,15 @@ TRACE_CURRENT_IF("", "tp_btf/sys_exit", call_ends, may_move(regs, ret), struct p
 	enum cbpf_file_op op = file_op(regs);
 	struct filetop_key key = {};
 	struct filetop_value *value;
+	__u8 name[CBPF_NAME_LEN] = {};
+	struct open_file open;
 	struct inode *inode;
-	struct file *file;
 	__u32 mode;
 
 	if (op != CBPF_FILE_READ && op != CBPF_FILE_WRITE)
 		return 0;
-	file = current_file(first_fd(regs));
-	inode = BPF_CORE_READ(file, f_inode);
+	open = current_file(first_fd(regs));
+	inode = open.inode;
 	if (!inode)
 		return 0;
 	mode = BPF_CORE_READ(inode, i_mode);
@@ -40,16 +41,17 @@ TRACE_CURRENT_IF("", "tp_btf/sys_exit", call_ends, may_move(regs, ret), struct p
 		return 0;
 	key.inode = BPF_CORE_READ(inode, i_ino);
 	key.dev = BPF_CORE_READ(inode, i_sb, s_dev);
-	key.rdev = BPF_CORE_READ(inode, i_rdev);
+	key.generation = BPF_CORE_READ(inode, i_generation);
 	key.pid = o.who.pid;
 	key.tid = o.who.tid;
+	file_name(open.file, name);
+	if (!still_open(&open))
+		return 0;
 	value = map_get_or_zero(o, &files, &key, &none);
 	if (!value)
 		return 0;
-	if (!value->mode) {
-		value->mode = mode;
-		file_name(file, value->name);
-	}
+	value->mode = mode;
+	__builtin_memcpy(value->name, name, sizeof(name)); /* each time: a file can be renamed */
 	bpf_get_current_comm(value->comm, sizeof(value->comm));
 	if (op == CBPF_FILE_READ) {
 		COUNT(value->reads);

@@ -6,9 +6,9 @@
 
 struct filetop_key {
 	__u64 inode;
-	__u32 dev; /* as the kernel numbers it: 12 bits of major, 20 of minor */
-	__u32 rdev;
-	__u32 pid; /* in the viewer's namespace */
+	__u32 dev;        /* as the kernel numbers it: 12 bits of major, 20 of minor */
+	__u32 generation; /* tells files apart that had the same inode number, one after another */
+	__u32 pid;        /* in the viewer's namespace */
 	__u32 tid;
 };
 

@@ -4,11 +4,9 @@
 #include "fsop.bpf.h"
 #include "hist.bpf.h"
 
-const volatile bool milliseconds;
-
 REPORT(hists, HASH, 16, __u32, struct cbpf_hist);
 
 TRACE_FS_DONE(fs_call_ends)
 {
-	hist_add(o, &hists, &at->op, took / (milliseconds ? 1000000 : 1000));
+	hist_add_ns(o, &hists, &at->op, took);
 }

@@ -11,6 +11,7 @@ const volatile __u64 least;
 
 TRACE_FS_DONE(fs_call_ends)
 {
+	struct inode *inode = open->inode;
 	struct fsslower_event *e;
 
 	if (took < least)
@@ -22,9 +23,11 @@ TRACE_FS_DONE(fs_call_ends)
 	e->offset = at->offset;
 	e->ret = ret;
 	e->op = at->op;
-	if (file) {
-		bpf_probe_read_kernel_str(e->fs, sizeof(e->fs), BPF_CORE_READ(file, f_inode, i_sb, s_type, name));
-		file_name(file, e->name);
+	if (open->file) {
+		bpf_probe_read_kernel_str(e->fs, sizeof(e->fs), BPF_CORE_READ(inode, i_sb, s_type, name));
+		file_name(open->file, e->name);
+		if (!still_open(open))
+			e->fs[0] = e->name[0] = 0;
 	}
 	emit_scratch(o, e, 0);
 }

@@ -9,9 +9,6 @@
 #include "calls.bpf.h"
 #include "hist.bpf.h"
 
-/* Nanoseconds in a unit. */
-const volatile __u32 unit;
-
 REPORT(hists, HASH, 1, __u32, struct cbpf_hist);
 
 static __always_inline int begins(owner_t o, __u64 frame)
@@ -31,7 +28,7 @@ static __always_inline int ends(owner_t o, __u64 frame)
 	__u32 zero = 0;
 
 	if (call)
-		hist_add(o, &hists, &zero, (now - call->ts) / unit);
+		hist_add_ns(o, &hists, &zero, now - call->ts);
 	return 0;
 }
 
@@ -45,23 +42,12 @@ TRACE_NAMED_END("", FUNCTION_SETS, named_ends)
 	return ends(o, frame);
 }
 
-TRACE_CALL("set=4", "uprobe.multi", user_begins)
+TRACE_CALL("", (4, 5), user_begins)
 {
 	return begins(o, PT_REGS_SP(ctx));
 }
 
-TRACE_RETURN("set=4", "uretprobe.multi", user_ends)
-{
-	return ends(o, RETURNED_FRAME(ctx));
-}
-
-/* Before 6.6 there is no uprobe.multi. */
-TRACE_CALL("set=5", "uprobe", user_begins_old)
-{
-	return begins(o, PT_REGS_SP(ctx));
-}
-
-TRACE_RETURN("set=5", "uretprobe", user_ends_old)
+TRACE_RETURN("", (4, 5), user_ends)
 {
 	return ends(o, RETURNED_FRAME(ctx));
 }

@@ -15,7 +15,7 @@ struct lookup {
 
 MAP(lookups, HASH, 10240, __u32, struct lookup);
 
-static __always_inline int enter(owner_t o, struct pt_regs *ctx, const char *name)
+TRACE_CALL("", USER_SETS, lookup_begins, const char *name)
 {
 	struct lookup new = { .ts = bpf_ktime_get_ns(), .sp = PT_REGS_SP(ctx), .name = (__u64)name };
 	__u32 tid = bpf_get_current_pid_tgid();
@@ -28,7 +28,7 @@ static __always_inline int enter(owner_t o, struct pt_regs *ctx, const char *nam
 	return 0;
 }
 
-static __always_inline int leave(owner_t o, struct pt_regs *ctx)
+TRACE_RETURN("", USER_SETS, lookup_ends)
 {
 	__u32 tid = bpf_get_current_pid_tgid();
 	struct lookup *lookup = map_get(o, &lookups, &tid);
@@ -51,27 +51,6 @@ static __always_inline int leave(owner_t o, struct pt_regs *ctx)
 	map_del(o, &lookups, &tid);
 	emit(o, &e.head, sizeof(e));
 	return 0;
-}
-
-TRACE_CALL("set=0", "uprobe.multi", lookup_begins, const char *name)
-{
-	return enter(o, ctx, name);
-}
-
-TRACE_RETURN("set=0", "uretprobe.multi", lookup_ends)
-{
-	return leave(o, ctx);
-}
-
-/* Before 6.6 there is no uprobe.multi. */
-TRACE_CALL("set=1", "uprobe", lookup_begins_old, const char *name)
-{
-	return enter(o, ctx, name);
-}
-
-TRACE_RETURN("set=1", "uretprobe", lookup_ends_old)
-{
-	return leave(o, ctx);
 }
 
 /* A thread that ends inside a call returns from none; its tid will be another's. */

@@ -9,7 +9,6 @@
 
 const volatile bool by_cpu;
 const volatile bool distributed;
-const volatile bool nanoseconds;
 const volatile __s32 only_cpu = -1;
 
 /*
@@ -52,7 +51,7 @@ TRACE_INTERRUPTED("", "tp_btf/irq_handler_exit", handler_ends, int irq, struct i
 	if (by_cpu)
 		key.cpu = cpu;
 	if (distributed)
-		hist_add(o, &hists, &key, nanoseconds ? took : took / 1000);
+		hist_add_ns(o, &hists, &key, took);
 	else
 		tally_add(o, &tallies, &key, took);
 	return 0;

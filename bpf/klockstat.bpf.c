@@ -5,7 +5,7 @@
  * cannot be traced, tracepoints tell of locks that are waited for (5.19): set 3, which knows nothing of holding.
  *
  * A lock is its task's from taking it to releasing it. One that another task releases, or that was held before the
- * trace began, was held for a time that nobody knows: it is not counted. Who else wants or holds a lock is not told.
+ * trace began, was held for a time that nobody knows: it is not counted. Who else wants or holds a lock is not shown.
  * A lock has a name where it is a static object of the kernel and the kernel keeps the names of those; never an
  * address. Locks that are taken by other functions are not seen: ww_mutex_lock(), mutex_lock_io(), those of kernels
  * with lockdep; nor is what spins.
@@ -18,8 +18,6 @@ const volatile bool per_thread;
 /* Only this lock; empty: all. */
 const volatile char only_lock[KLOCKSTAT_NAME];
 
-#define MAX_DEPTH 127
-
 /* Flags of contention_begin; the same since 5.19. */
 #define LCB_F_SPIN 1
 #define LCB_F_READ 2
@@ -28,16 +26,12 @@ const volatile char only_lock[KLOCKSTAT_NAME];
 #define LCB_F_PERCPU 16
 #define LCB_F_MUTEX 32
 
-struct stack {
-	__u64 ip[MAX_DEPTH];
-};
-
 /* By kernel tid, as wide as what holds addresses. An interrupt may try a lock while a thread waits for one. */
 MAP(waiting, HASH, 10240, __u64, struct klockstat_wait);
 MAP(trying, HASH, 1024, __u64, struct klockstat_wait);
 /* By lock and thread. What another task releases is never asked for, so it may be forgotten. */
 MAP(held, LRU_HASH, 10240, __u64, struct klockstat_held);
-MAP(stacks, STACK_TRACE, 16384, __u32, struct stack);
+MAP(stacks, STACK_TRACE, 16384, __u32, __u64[127]);
 REPORT(stats, HASH, 10240, struct klockstat_key, struct klockstat_stat);
 
 static const struct klockstat_stat no_stat;
@@ -51,7 +45,10 @@ static __always_inline __u64 address_of(void *lock)
 	return address;
 }
 
-/* Locks are aligned to 8 bytes, and below 2^47 apart. */
+/*
+ * Locks are aligned to 8 bytes, and differ in their low 47 bits. With five levels of page tables two may not: what one
+ * thread does with both at a time is then mixed up.
+ */
 static __always_inline __u64 held_key(__u64 lock)
 {
 	return lock << 17 ^ (__u32)bpf_get_current_pid_tgid();
@@ -228,7 +225,7 @@ static __always_inline bool sleeps(unsigned int flags)
 	return flags & (LCB_F_READ | LCB_F_WRITE) && !(flags & (LCB_F_SPIN | LCB_F_RT | LCB_F_PERCPU));
 }
 
-/* Who first spins and then sleeps begins twice, and ends once. */
+/* A wait that first spins and then sleeps begins twice, and ends once. */
 TRACE_CURRENT_IF("set=3", "tp_btf/contention_begin", contended, (sleeps(flags)), void *lock, unsigned int flags)
 {
 	__u64 tid = (__u32)bpf_get_current_pid_tgid();

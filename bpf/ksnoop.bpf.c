@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * ksnoop: arguments and results of functions of the kernel, of each call when it returns. Who asks says which are
- * wanted, and is not believed that they are numbers: outside of scope host no value leaves that looks like an address
+ * ksnoop: arguments and results of functions of the kernel, of each call when it returns. The user says which are
+ * wanted, but not reliably that they are numbers: outside of scope host no value leaves that looks like an address
  * of the kernel's, whatever its type is said to be, and nothing is read through one.
  */
 #include "ksnoop.h"
@@ -24,10 +24,10 @@ const volatile bool in_order;
 
 const volatile bool use1, use2, use3;
 
-/* In place of the addresses that errors are: the last page. */
+/* In the kernel's half, wherever that begins: it depends on the levels of page tables. The last page is errors. */
 static __always_inline bool is_address(__u64 value)
 {
-	return value >= 0xffff800000000000 && value < -4096ULL;
+	return value >> 63 && value < -4096ULL;
 }
 
 static __always_inline __u64 argument(void *context, const bool trampoline, __u32 nth)

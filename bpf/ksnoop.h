@@ -13,7 +13,7 @@
 /* A value that is wanted of a call: an argument or the result, or what it leads to. */
 struct ksnoop_want {
 	__u32 root;
-	__u32 steps; /* so many times: read what is there, so many bytes further */
+	__u32 steps; /* how often to read what is there, offset by offset */
 	__u32 offsets[KSNOOP_STEPS];
 };
 

@@ -5,6 +5,7 @@ use std::ops::Deref;
 
 use miniz_oxide::inflate::decompress_slice_iter_to_slice;
 
+#[path = "build/check.rs"]
 mod check;
 pub use check::{KERNEL_FUNCTIONS, KERNEL_VARIABLES, Knob, Program, Subject, knobs, programs};
 
@@ -68,7 +69,15 @@ pub fn object(name: &str) -> Option<&'static Object> {
 }
 
 /// Layouts shared with the C side, generated from `bpf/*.h`; the comments there say what the fields mean.
-#[allow(missing_docs, non_camel_case_types, non_snake_case, clippy::all, clippy::pedantic, unused)]
+#[allow(
+    missing_docs,
+    non_camel_case_types,
+    non_snake_case,
+    clippy::all,
+    clippy::pedantic,
+    unused,
+    reason = "names and layouts are C's"
+)]
 pub mod events {
     include!(concat!(env!("OUT_DIR"), "/events.rs"));
 }

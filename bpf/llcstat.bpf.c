@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * llcstat: references to the last-level cache and misses, by owned task. The hardware counts both on each CPU, for
- * whoever runs there, and interrupts after every so many: the task that it interrupts stands for all of them. So the
+ * whoever runs there, and interrupts once per period: the task that it interrupts stands for the whole period. So the
  * numbers are estimates, a miss may even be seen whose reference was not, and the interrupt comes a few instructions
  * late, around a switch in the next task. What the kernel does for a task, or in interrupts that hit it, is its too.
  */

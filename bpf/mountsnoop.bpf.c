@@ -5,6 +5,7 @@
  * trace a task may read its memory, so what is passed to a file system (passwords, for some) is shown.
  */
 #include "mountsnoop.h"
+#include "nr.bpf.h"
 #include "syscall.bpf.h"
 
 /* Measure how long the call takes. */
@@ -22,33 +23,35 @@ MAP(begun, HASH, 1024, __u32, __u64);
 static __always_inline enum mountsnoop_op which(long nr, bool compat)
 {
 	switch (nr) {
-	case 165:
+	case NR_mount:
 		return compat ? MOUNTSNOOP_NONE : MOUNTSNOOP_MOUNT;
-	case 21:
+	case NR32_mount:
 		return compat ? MOUNTSNOOP_MOUNT : MOUNTSNOOP_NONE;
-	case 166:
+	case NR_umount2:
 		return compat ? MOUNTSNOOP_NONE : MOUNTSNOOP_UMOUNT;
-	case 22: /* as it was before it had flags */
-	case 52:
+	case NR32_umount: /* as it was before it had flags */
+	case NR32_umount2:
 		return compat ? MOUNTSNOOP_UMOUNT : MOUNTSNOOP_NONE;
-	case 155:
+	case NR_pivot_root:
 		return compat ? MOUNTSNOOP_NONE : MOUNTSNOOP_PIVOT_ROOT;
-	case 217:
+	case NR32_pivot_root:
 		return compat ? MOUNTSNOOP_PIVOT_ROOT : MOUNTSNOOP_NONE;
-	case 428:
+	case NR_open_tree:
 		return MOUNTSNOOP_OPEN_TREE;
-	case 429:
+	case NR_move_mount:
 		return MOUNTSNOOP_MOVE_MOUNT;
-	case 430:
+	case NR_fsopen:
 		return MOUNTSNOOP_FSOPEN;
-	case 431:
+	case NR_fsconfig:
 		return MOUNTSNOOP_FSCONFIG;
-	case 432:
+	case NR_fsmount:
 		return MOUNTSNOOP_FSMOUNT;
-	case 433:
+	case NR_fspick:
 		return MOUNTSNOOP_FSPICK;
-	case 442:
+	case NR_mount_setattr:
 		return MOUNTSNOOP_MOUNT_SETATTR;
+	case NR_open_tree_attr:
+		return MOUNTSNOOP_OPEN_TREE_ATTR;
 	}
 	return MOUNTSNOOP_NONE;
 }
@@ -75,6 +78,7 @@ static __always_inline __u32 strings(struct mountsnoop_event *e)
 	case MOUNTSNOOP_FSPICK:
 	case MOUNTSNOOP_OPEN_TREE:
 	case MOUNTSNOOP_MOUNT_SETATTR:
+	case MOUNTSNOOP_OPEN_TREE_ATTR:
 		return 1 << 1;
 	case MOUNTSNOOP_PIVOT_ROOT:
 		return 1 << 0 | 1 << 1;
@@ -125,9 +129,13 @@ TRACE_CURRENT_IF("", "tp_btf/sys_exit", call_ends, may_mount(regs), struct pt_re
 	e->mnt_ns = BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum);
 	for (int i = 0; i < MOUNTSNOOP_ARGS; i++)
 		e->args[i] = syscall_arg(regs, i, compat);
-	if (e->op == MOUNTSNOOP_MOUNT_SETATTR)
+	if (e->op == MOUNTSNOOP_UMOUNT && syscall_nr(regs) == NR32_umount)
+		e->args[1] = 0;
+	if (e->op == MOUNTSNOOP_MOUNT_SETATTR || e->op == MOUNTSNOOP_OPEN_TREE_ATTR)
 		bpf_probe_read_user(e->attr, sizeof(e->attr), (void *)e->args[3]);
 	are_strings = strings(e);
+	if (e->op == MOUNTSNOOP_FSCONFIG && !(are_strings & 1 << 3))
+		e->flags[3] = CBPF_FAULT; /* a value that is no string, which is not read */
 	for (int i = 0; i < MOUNTSNOOP_ARGS; i++) {
 		const void *from = (void *)e->args[i];
 		struct cbpf_head head = {};

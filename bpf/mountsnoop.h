@@ -16,13 +16,14 @@ enum mountsnoop_op {
 	MOUNTSNOOP_OPEN_TREE = 8,
 	MOUNTSNOOP_MOUNT_SETATTR = 9,
 	MOUNTSNOOP_PIVOT_ROOT = 10,
+	MOUNTSNOOP_OPEN_TREE_ATTR = 11,
 };
 
 /* Behind it stand the arguments that are strings, in their order, without their NUL. */
 struct mountsnoop_event {
 	struct cbpf_head head;
 	__u64 args[MOUNTSNOOP_ARGS]; /* as they were passed; of a string whether there is one */
-	__u64 attr[3];               /* struct mount_attr of mount_setattr: set, cleared, propagation */
+	__u64 attr[3];               /* struct mount_attr: set, cleared, propagation */
 	__u64 took;                  /* ns, 0: not measured */
 	__s32 ret;
 	__u32 op;     /* enum mountsnoop_op */

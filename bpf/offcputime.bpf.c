@@ -5,6 +5,7 @@
  * thread that was preempted waited for nothing else. One that ends while it is off, or still waits, is not counted.
  */
 #include "offcputime.h"
+#include "constants.bpf.h"
 #include "hist.bpf.h"
 
 const volatile bool user_threads_only;
@@ -14,22 +15,14 @@ const volatile __u32 state;
 const volatile __u64 min_us = 1;
 const volatile __u64 max_us = -1;
 
-#define TASK_DEAD 0x80 /* the last switch of a thread; the same since 4.14 */
-#define MAX_DEPTH 127
-
-struct stack {
-	__u64 ip[MAX_DEPTH];
-};
-
 REPORT(since, HASH, 10240, __u32, struct offcputime_start); /* by kernel tid */
-MAP(stacks, STACK_TRACE, 16384, __u32, struct stack);
+MAP(stacks, STACK_TRACE, 16384, __u32, __u64[127]);
 REPORT(totals, HASH, 10240, struct offcputime_key, struct cbpf_tally);
 
 static __always_inline bool wanted(struct task_struct *task, bool preempt)
 {
 	bool kernel = task->flags & PF_KTHREAD;
-	/* Preempted on its way to sleep it can still run, whatever its state says. */
-	long now = preempt ? 0 : task_state(task);
+	long now = state_left_in(preempt, task);
 
 	if ((user_threads_only && kernel) || (kernel_threads_only && !kernel))
 		return false;

@@ -3,6 +3,7 @@
  * opensnoop: files opened, at the end of the system call, or when the request is complete that a task gave to io_uring.
  */
 #include "opensnoop.h"
+#include "nr.bpf.h"
 #include "syscall.bpf.h"
 #include "path.bpf.h"
 #include "uring.bpf.h"
@@ -12,30 +13,31 @@ const volatile bool full_path;
 const volatile bool with_callers;
 const volatile char comm_part[CBPF_COMM_LEN];
 
-#define O_LARGEFILE 0100000 /* which io_uring adds */
+#define MAKES_A_FILE (0100 | 020000000) /* O_CREAT, and what is O_TMPFILE's alone */
+#define O_LARGEFILE 0100000             /* which io_uring adds */
 
 enum call { NO_OPEN, OPEN, OPENAT, CREAT, OPENAT2, BY_HANDLE };
 
 static __always_inline enum call which(long nr, bool compat)
 {
 	switch (nr) {
-	case 2:
+	case NR_open:
 		return compat ? NO_OPEN : OPEN;
-	case 5:
+	case NR32_open:
 		return compat ? OPEN : NO_OPEN;
-	case 8:
+	case NR32_creat:
 		return compat ? CREAT : NO_OPEN;
-	case 85:
+	case NR_creat:
 		return compat ? NO_OPEN : CREAT;
-	case 257:
+	case NR_openat:
 		return compat ? NO_OPEN : OPENAT;
-	case 295:
+	case NR32_openat:
 		return compat ? OPENAT : NO_OPEN;
-	case 304:
+	case NR_open_by_handle_at:
 		return compat ? NO_OPEN : BY_HANDLE;
-	case 342:
+	case NR32_open_by_handle_at:
 		return compat ? BY_HANDLE : NO_OPEN;
-	case 437:
+	case NR_openat2:
 		return OPENAT2;
 	}
 	return NO_OPEN;
@@ -84,6 +86,8 @@ TRACE_CURRENT_IF("set=1,2,3", "tp_btf/sys_exit", exit_open, may_open(regs, ret),
 	} else {
 		e->flags = syscall_arg(regs, 2, compat);
 	}
+	if (!(e->flags & MAKES_A_FILE))
+		e->mode = 0; /* whatever was passed means nothing */
 
 	if (call != BY_HANDLE)
 		put_name(e, (void *)syscall_arg(regs, call == OPENAT || call == OPENAT2, compat));

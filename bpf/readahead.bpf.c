@@ -29,7 +29,10 @@ REPORT(ages, HASH, 1, __u32, struct cbpf_hist); /* ms */
 
 static const struct readahead_thread no_thread;
 
-/* Inodes are aligned to 8 bytes, and below 2^47 apart: unique for the first 256 GB of a file. */
+/*
+ * Inodes are aligned to 8 bytes, and differ in their low 47 bits: unique for the first 256 GB of a file. With five
+ * levels of page tables two may not, and are then counted as one.
+ */
 static __always_inline __u64 group_of(__u64 inode, __u64 page)
 {
 	return inode << 17 ^ page / GROUP_PAGES;
@@ -151,20 +154,41 @@ TRACE_CURRENT("", "tp_btf/mm_filemap_add_to_page_cache", added, void *folio)
 	return 0;
 }
 
+static __always_inline int remove(owner_t o, struct cached it)
+{
+	__u64 first = it.first, gone = 0;
+	__u32 what = READAHEAD_GONE;
+
+	for (int i = 0; i < MAX_GROUPS && first <= it.last; i++) {
+		__u64 key = group_of(it.inode, first), pages = bits_of(first, it.last);
+		struct readahead_pages *group = map_get(o, &waiting, &key);
+
+		first = (first | (GROUP_PAGES - 1)) + 1;
+		if (!group)
+			continue;
+		gone += __builtin_popcountll((group->pages | group->older) & pages);
+		group->pages &= ~pages;
+		group->older &= ~pages;
+		if (!group->pages && !group->older)
+			map_del(o, &waiting, &key);
+	}
+	if (gone)
+		tally_add(o, &counters, &what, gone);
+	return KEEP;
+}
+
+/* A large folio has several groups, of which the first or the last may have been used already. */
 TRACE_KEYED("", "tp_btf/mm_filemap_delete_from_page_cache", removed, waiting,
 	    (group_of(cached_btf(folio).inode, cached_btf(folio).first)), void *folio)
 {
-	struct readahead_pages *group = at;
-	struct cached it = cached_btf(folio);
-	__u64 pages = bits_of(it.first, it.last);
-	__u64 gone = (group->pages | group->older) & pages;
-	__u32 what = READAHEAD_GONE;
+	return remove(o, cached_btf(folio));
+}
 
-	if (gone)
-		tally_add(o, &counters, &what, __builtin_popcountll(gone));
-	group->pages &= ~pages;
-	group->older &= ~pages;
-	return group->pages || group->older ? KEEP : 0;
+TRACE_KEYED_IF("", "tp_btf/mm_filemap_delete_from_page_cache", removed_end,
+	       (cached_btf(folio).first / GROUP_PAGES != cached_btf(folio).last / GROUP_PAGES), waiting,
+	       (group_of(cached_btf(folio).inode, cached_btf(folio).last)), void *folio)
+{
+	return remove(o, cached_btf(folio));
 }
 
 TRACE_CURRENT("", "tp_btf/sched_process_exit", thread_ends)

@@ -6,10 +6,7 @@
 #include "hist.bpf.h"
 #include "runq.bpf.h"
 
-const volatile bool by_process;
-const volatile bool by_thread;
 const volatile bool by_pidns;
-const volatile bool milliseconds;
 
 REPORT(hists, HASH, 10240, __u32, struct cbpf_hist);
 
@@ -17,29 +14,22 @@ REPORT(hists, HASH, 10240, __u32, struct cbpf_hist);
 static __always_inline __u32 pidns_of(struct task_struct *task)
 {
 	struct pid *pid = task->thread_pid;
-	struct upid upid = {};
+	struct upid upid;
 
 	if (!pid)
 		return 0;
-	bpf_probe_read_kernel(&upid, sizeof(upid),
-			      (void *)__builtin_preserve_access_index(&pid->numbers[0]) +
-				      pid->level * bpf_core_type_size(struct upid));
+	upid = upid_at(pid, pid->level);
 	return BPF_CORE_READ(upid.ns, ns.inum);
 }
 
 TRACE_SWITCH("", switched)
 {
-	__u32 key = 0;
+	__u32 key;
 	__u64 ns;
 
 	if (!waited(prev_owner, next_owner, preempt, prev, next, &ns))
 		return 0;
-	if (by_process)
-		key = next_owner.who.pid;
-	else if (by_thread)
-		key = next_owner.who.tid;
-	else if (by_pidns)
-		key = pidns_of(next);
-	hist_add(next_owner, &hists, &key, ns / (milliseconds ? 1000000 : 1000));
+	key = by_pidns ? pidns_of(next) : signer(next_owner);
+	hist_add_ns(next_owner, &hists, &key, ns);
 	return 0;
 }

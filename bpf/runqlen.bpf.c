@@ -52,7 +52,7 @@ SAMPLE_CPU_TIME(sample)
 	__u32 length;
 	bool in_it;
 
-	if (whole_cpu) {
+	if (whole_cpu && owner.scope == CBPF_HOST) { /* it tells of everybody's tasks */
 		length = BPF_CORE_READ(queue, rq, nr_running);
 		in_it = BPF_CORE_READ(task, pid); /* an idle task is in no queue */
 	} else {

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * softirqs: how long the handlers of softirqs ran, and so what they took from the task that they interrupted, which is
- * the subject. It may have caused them, as who sends over loopback does, but mostly has not. What the thread ksoftirqd
+ * the subject. It may have caused them, as a sender over loopback does, but mostly has not. What the thread ksoftirqd
  * handles is nobody's; how long a softirq waited for its handler is not in it.
  */
 #include "hist.bpf.h"
 
 const volatile bool distributed;
-const volatile bool nanoseconds;
 const volatile __s32 only_cpu = -1;
 
 /* When a handler began, by CPU and softirq, 0: it does not run. On one CPU they run one after the other. */
@@ -43,7 +42,7 @@ TRACE_INTERRUPTED("", "tp_btf/softirq_exit", handler_ends, unsigned int nr)
 	took = now - *at;
 	*at = 0;
 	if (distributed)
-		hist_add(o, &hists, &key, nanoseconds ? took : took / 1000);
+		hist_add_ns(o, &hists, &key, took);
 	else
 		tally_add(o, &tallies, &key, took);
 	return 0;

@@ -6,7 +6,7 @@
 #include "solisten.h"
 #include "sockcall.bpf.h"
 
-static const struct sockcall listen_call = { .nr = 50, .compat_nr = 363, .call = 4 };
+static const struct sockcall listen_call = { .nr = NR_listen, .compat_nr = NR32_listen, .call = 4 };
 
 TRACE_CURRENT_IF("", "tp_btf/sys_exit", listen_ends, may_be(regs, listen_call), struct pt_regs *regs, long ret)
 {
@@ -22,6 +22,8 @@ TRACE_CURRENT_IF("", "tp_btf/sys_exit", listen_ends, may_be(regs, listen_call), 
 	local_end(sk, &e.local);
 	e.ret = ret;
 	e.backlog = args[1];
+	if (inet_socket(args[0]) != sk)
+		return 0;
 	emit(o, &e.head, sizeof(e));
 	return 0;
 }

@@ -5,6 +5,7 @@
  * task is seen when it is complete.
  */
 #include "statsnoop.h"
+#include "nr.bpf.h"
 #include "syscall.bpf.h"
 #include "path.bpf.h"
 #include "uring.bpf.h"
@@ -13,42 +14,40 @@ const volatile bool failed_only;
 
 #define AT_EMPTY_PATH 0x1000
 
-#define NR_STATX 332
-
 enum call { NO_STAT, BY_NAME, BY_FD, FSTATAT, STATX };
 
 static __always_inline enum call which(long nr, bool compat)
 {
 	switch (nr) {
-	case 4: /* stat, lstat, statfs */
-	case 6:
-	case 137:
+	case NR_stat:
+	case NR_lstat:
+	case NR_statfs:
 		return compat ? NO_STAT : BY_NAME;
-	case 5: /* fstat, fstatfs */
-	case 138:
+	case NR_fstat:
+	case NR_fstatfs:
 		return compat ? NO_STAT : BY_FD;
-	case 262:
+	case NR_newfstatat:
 		return compat ? NO_STAT : FSTATAT;
-	case NR_STATX:
+	case NR_statx:
 		return compat ? NO_STAT : STATX;
-	case 18: /* oldstat, oldlstat, statfs, stat, lstat, stat64, lstat64, statfs64 */
-	case 84:
-	case 99:
-	case 106:
-	case 107:
-	case 195:
-	case 196:
-	case 268:
+	case NR32_oldstat:
+	case NR32_oldlstat:
+	case NR32_statfs:
+	case NR32_stat:
+	case NR32_lstat:
+	case NR32_stat64:
+	case NR32_lstat64:
+	case NR32_statfs64:
 		return compat ? BY_NAME : NO_STAT;
-	case 28: /* oldfstat, fstatfs, fstat, fstat64, fstatfs64 */
-	case 100:
-	case 108:
-	case 197:
-	case 269:
+	case NR32_oldfstat:
+	case NR32_fstatfs:
+	case NR32_fstat:
+	case NR32_fstat64:
+	case NR32_fstatfs64:
 		return compat ? BY_FD : NO_STAT;
-	case 300:
+	case NR32_fstatat64:
 		return compat ? FSTATAT : NO_STAT;
-	case 383:
+	case NR32_statx:
 		return compat ? STATX : NO_STAT;
 	}
 	return NO_STAT;
@@ -139,7 +138,7 @@ URING_COMPLETED(uring_statx_done, is_statx)
 	if (!e)
 		return 0;
 	e->ret = ret;
-	e->nr = NR_STATX;
+	e->nr = NR_statx;
 	text = (char *)(e + 1);
 	uring_put_name(e, call);
 	if (e->name_len && text[0] != '/' && (text[0] || whole) && uring_at_home(call))

@@ -5,6 +5,7 @@
  * gave. What io_uring does for a task is no system call. The kernel itself makes every successful execveat an execve.
  */
 #include "syscount.h"
+#include "nr.bpf.h"
 #include "syscall.bpf.h"
 #include "hist.bpf.h"
 
@@ -33,16 +34,17 @@ static __always_inline struct syscount_call this_call(struct pt_regs *regs)
 
 static __always_inline bool never_returns(struct syscount_call *call)
 {
-	return call->compat ? call->nr == 1 || call->nr == 252 : call->nr == 60 || call->nr == 231;
+	return call->compat ? call->nr == NR32_exit || call->nr == NR32_exit_group
+			    : call->nr == NR_exit || call->nr == NR_exit_group;
 }
 
 static __always_inline bool forks(struct syscount_call *call)
 {
-	if (call->nr == 435) /* clone3 */
+	if (call->nr == NR_clone3)
 		return true;
 	if (call->compat)
-		return call->nr == 2 || call->nr == 120 || call->nr == 190;
-	return call->nr >= 56 && call->nr <= 58;
+		return call->nr == NR32_fork || call->nr == NR32_clone || call->nr == NR32_vfork;
+	return call->nr == NR_fork || call->nr == NR_clone || call->nr == NR_vfork;
 }
 
 static __always_inline bool wanted(long ret)
@@ -53,6 +55,12 @@ static __always_inline bool wanted(long ret)
 	if (only_errno)
 		return ret == -(long)only_errno;
 	return !failed_only || (ret < 0 && ret >= -MAX_ERRNO);
+}
+
+/* An execve that succeeds ends with the number that the new program has for it, whichever the old one called. */
+static __always_inline bool ends(struct syscount_call *call, struct syscount_call *begun)
+{
+	return call->nr == (call->compat ? 11 : 59) || (call->nr == begun->nr && call->compat == begun->compat);
 }
 
 TRACE_CURRENT("when=latency", "tp_btf/sys_enter", call_begins, struct pt_regs *regs, long nr)
@@ -77,8 +85,11 @@ TRACE_CURRENT_IF("", "tp_btf/sys_exit", call_ends, latency || wanted(ret), struc
 	if (latency) {
 		at = map_get(o, &start, &tid);
 		if (at) { /* else it began before the trace, or seccomp refused it: counted, but not timed */
-			took = bpf_ktime_get_ns() - at->ts;
-			call = at->call;
+			/* Another call's: its end was not the owner's, that of an execve of a set-uid program. */
+			if (nameless || ends(&call, &at->call)) {
+				took = bpf_ktime_get_ns() - at->ts;
+				call = at->call;
+			}
 			map_del(o, &start, &tid);
 		}
 	}
@@ -88,7 +99,7 @@ TRACE_CURRENT_IF("", "tp_btf/sys_exit", call_ends, latency || wanted(ret), struc
 	if (nameless) {
 		if (failed_only || only_errno)
 			return 0;
-		call.nr = call.compat ? 173 : 15; /* rt_sigreturn */
+		call.nr = call.compat ? NR32_rt_sigreturn : NR_rt_sigreturn;
 	}
 	if (by_process)
 		key.pid = o.who.pid;

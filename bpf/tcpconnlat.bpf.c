@@ -10,7 +10,17 @@
 
 const volatile __u64 min_ns;
 
+#define EADDRNOTAVAIL 99
 #define ECANCELED 125
+
+/*
+ * What an attempt that the socket has no error of its own for ended with. While connect() has not yet got it under
+ * way it is what that fails with itself, for want of a local port that is free; later the program closed the socket.
+ */
+static __always_inline __u32 given_up(const struct sock *sk)
+{
+	return BPF_CORE_READ(sk, sk_socket, state) == SS_UNCONNECTED ? EADDRNOTAVAIL : ECANCELED;
+}
 
 TRACE_CURRENT_IF("", "tp_btf/inet_sock_set_state", connect_begins,
 		 (new == TCP_SYN_SENT && sk->sk_protocol == IPPROTO_TCP), const struct sock *sk, int old, int new)
@@ -31,7 +41,7 @@ TRACE_SOCK("", "tp_btf/inet_sock_set_state", connect_ends, sk, const struct sock
 	if (e.ns < min_ns)
 		return 0;
 	if (new != TCP_ESTABLISHED)
-		e.err = sk->sk_err ?: ECANCELED;
+		e.err = sk->sk_err ?: given_up(sk);
 	sock_ends(sk, &e.ends);
 	emit(o, &e.head, sizeof(e));
 	return 0;

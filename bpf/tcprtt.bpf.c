@@ -16,7 +16,6 @@ const volatile __u8 only_laddr[16];
 const volatile __u8 only_raddr[16];
 const volatile bool by_laddr;
 const volatile bool by_raddr;
-const volatile bool milliseconds;
 
 REPORT(hists, HASH, 4096, struct tcprtt_key, struct cbpf_hist);
 
@@ -51,6 +50,6 @@ TRACE_SOCK("", "tp_btf/tcp_probe", segment, sk, struct sock *sk)
 		key.version = ends.version;
 		__builtin_memcpy(key.addr, by_laddr ? ends.saddr : ends.daddr, sizeof(key.addr));
 	}
-	hist_add(o, &hists, &key, milliseconds ? us / 1000 : us);
+	hist_add_ns(o, &hists, &key, us * 1000ULL);
 	return KEEP;
 }

@@ -17,6 +17,7 @@ static __always_inline bool counts_as_op(struct pt_regs *regs, long ret)
 TRACE_CURRENT_IF("", "tp_btf/sys_exit", call_ends, counts_as_op(regs, ret), struct pt_regs *regs, long ret)
 {
 	__u32 op = file_op(regs), create = CBPF_FILE_CREATE;
+	struct open_file open;
 	struct file *file;
 
 	if (op == CBPF_FILE_NONE || op == CBPF_FILE_GETATTR)
@@ -24,8 +25,9 @@ TRACE_CURRENT_IF("", "tp_btf/sys_exit", call_ends, counts_as_op(regs, ret), stru
 	tally_add(o, &counters, &op, 1);
 	if (op != CBPF_FILE_OPEN)
 		return 0;
-	file = current_file(ret);
-	if (file && BPF_CORE_READ(file, f_mode) & FMODE_CREATED)
+	open = current_file(ret);
+	file = open.file;
+	if (file && BPF_CORE_READ(file, f_mode) & FMODE_CREATED && still_open(&open))
 		tally_add(o, &counters, &create, 1);
 	return 0;
 }

@@ -18,14 +18,14 @@ DESCRIBE_CALLER(describe_caller, viewer, struct viewer_info, info)
 	struct pid *pid = BPF_CORE_READ(task, thread_pid);
 	struct cgroup_namespace *cgroups = BPF_CORE_READ(task, nsproxy, cgroup_ns);
 	struct user_namespace *users = BPF_CORE_READ(task, real_cred, user_ns);
-	struct upid upid = {};
+	struct upid upid;
 
 	info->level = BPF_CORE_READ(pid, level);
-	bpf_probe_read_kernel(&upid, sizeof(upid),
-			      (void *)__builtin_preserve_access_index(&pid->numbers[0]) +
-				      info->level * bpf_core_type_size(struct upid));
+	upid = upid_at(pid, info->level);
 	info->pidns = BPF_CORE_READ(upid.ns, ns.inum);
 	info->uid = BPF_CORE_READ(task, real_cred, uid.val);
+	info->gid = BPF_CORE_READ(task, real_cred, gid.val);
+	info->userns = BPF_CORE_READ(users, ns.inum);
 	info->tgid = BPF_CORE_READ(task, tgid);
 	info->cgroup = BPF_CORE_READ(cgroups, root_cset, dfl_cgrp, kn, id);
 	info->own_cgroupns = BPF_CORE_READ(cgroups, root_cset, dfl_cgrp, level) != 0;

@@ -28,10 +28,13 @@ struct viewer_info {
 	__u64 cgroup;       /* id of its cgroup namespace's root */
 	__u32 level;        /* depth of its pid namespace */
 	__u32 pidns;        /* inode number of that namespace */
+	__u32 userns;       /* inode number of its user namespace */
 	__u32 uid;          /* real uid as the kernel sees it */
+	__u32 gid;          /* and real gid */
 	__u32 tgid;         /* in the initial pid namespace */
 	__u32 own_cgroupns; /* 1: its cgroup namespace is not the initial one */
-	__u32 extents;      /* how many ranges the uid map has; more than VIEWER_EXTENTS are not told */
+	__u32 pad;
+	__u32 extents; /* how many ranges the uid map has; more than VIEWER_EXTENTS are not told */
 	struct viewer_extent map[VIEWER_EXTENTS];
 };
 

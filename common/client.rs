@@ -47,8 +47,11 @@ pub struct Permit {
     pub viewer: Viewer,
 }
 
-fn missing(why: String, mend: &str) -> Missing {
-    Missing { grant: "daemon", why, mend: mend.into() }
+/// What is wrong with an answer of another kind than the question's.
+const ANOTHER: &str = "the daemon answers another question";
+
+fn missing(why: String, fix: &str) -> Missing {
+    Missing::new("daemon", why, fix)
 }
 
 fn socket_path() -> PathBuf {
@@ -62,18 +65,22 @@ fn socket_path() -> PathBuf {
 pub fn ask(request: &Request) -> Result<Permit> {
     let path = socket_path();
     let client = Client::connect(&path).map_err(|errno| {
-        let mend = match errno {
+        let fix = match errno {
             Errno::ENOENT => {
                 "start cbpfd on the host (systemctl enable --now cbpfd.socket); into a container, mount /run/cbpf"
             }
             Errno::ECONNREFUSED => "the daemon has ended: systemctl restart cbpfd.socket on the host",
             _ => "CBPF_SOCKET names the daemon's socket, which must be open to this user",
         };
-        missing(format!("{}: {}", path.display(), errno.desc()), mend)
+        missing(format!("{}: {}", path.display(), errno.desc()), fix)
     })?;
     let words =
         |e: anyhow::Error| missing(format!("{}: {e:#}", path.display()), "see the daemon's log: journalctl -u cbpfd");
     let greeting = client.receive_raw().map_err(words)?.0;
+    // What it says to whom it has no place for.
+    if let Ok(ToClient::Refused(why)) = ToClient::decode(&greeting) {
+        return Err(missing(why, "try again when others have ended, or ask who runs the daemon").into());
+    }
     protocol::same_build(&greeting, "daemon")
         .map_err(|e| missing(e.to_string(), "install cbpf and cbpfd of the same release"))?;
     let ToClient::Hello(hello) = ToClient::decode(&greeting)? else { bail!(words(anyhow!("no greeting"))) };
@@ -100,14 +107,14 @@ pub fn ask(request: &Request) -> Result<Permit> {
     client.send(&ask, &fds).map_err(words)?;
     match client.receive().map_err(words)?.0 {
         ToClient::Granted(granted) => {
-            let scope = Scope::numbered(granted.scope).ok_or_else(|| words(anyhow!("a scope that is none")))?;
+            let scope = Scope::numbered(granted.scope).ok_or_else(|| words(anyhow!("unknown scope")))?;
             Ok(Permit { client, scope, viewer: viewer(granted) })
         }
         ToClient::ScopeRefused(why) => Err(ScopeRefused(why).into()),
         ToClient::Refused(why) => {
-            Err(missing(why, "ask who runs the daemon: cbpfd check --pid PID explains its policy").into())
+            Err(missing(why, "ask whoever runs the daemon: cbpfd check --pid PID explains its policy").into())
         }
-        _ => Err(words(anyhow!("an answer to another question")).into()),
+        _ => Err(words(anyhow!(ANOTHER)).into()),
     }
 }
 
@@ -118,10 +125,9 @@ fn viewer(granted: Granted) -> Viewer {
         root: granted.root,
         pidns: granted.pidns,
         level: granted.level,
-        tgid: 0, // for records of ownership, and the daemon makes those
         init_userns: granted.init_userns,
-        cgroup_root: None,
         uids: UidMap(granted.uids.map(|map| map.into_iter().map(extent).collect())),
+        ..Viewer::default() // the rest is for records of ownership, and the daemon makes those
     }
 }
 
@@ -209,10 +215,13 @@ impl Client {
             ToClient::Started(started) => started,
             ToClient::NotHere(reasons) => bail!(Refused { tool: plan.object.name, reasons }),
             ToClient::Refused(why) => {
-                bail!(NoGrant(vec![missing(why, "ask who runs the daemon: cbpfd check --pid PID explains its policy")]))
+                bail!(NoGrant(vec![missing(
+                    why,
+                    "ask whoever runs the daemon: cbpfd check --pid PID explains its policy"
+                )]))
             }
             ToClient::Failed(why) => bail!("the daemon: {why}"),
-            _ => bail!("the daemon answers another question"),
+            _ => bail!(ANOTHER),
         };
         let mut fds = fds.into_iter();
         let counts = fds.next().context("the daemon sent no counts")?;
@@ -289,7 +298,7 @@ impl Remote {
         }
         let mut answer = self.client.answer(&ToDaemon::Read(map.into()))?;
         loop {
-            let ToClient::Entries(entries) = answer else { bail!("the daemon answers another question") };
+            let ToClient::Entries(entries) = answer else { bail!(ANOTHER) };
             ensure!(
                 (entries.key as usize, entries.value as usize) == sizes,
                 "map {map} has another layout in the object"
@@ -312,21 +321,21 @@ impl Remote {
     pub(crate) fn stack(&self, map: &str, id: u32) -> Result<(Vec<u64>, Vec<String>)> {
         match self.client.answer(&ToDaemon::Stack((map.into(), id)))? {
             ToClient::Frames(frames) => Ok(frames),
-            _ => bail!("the daemon answers another question"),
+            _ => bail!(ANOTHER),
         }
     }
 
     pub(crate) fn adopt(&self, pid: u32) -> Result<()> {
         match self.client.answer(&ToDaemon::Adopt(pid))? {
             ToClient::Done(_) => Ok(()),
-            _ => bail!("the daemon answers another question"),
+            _ => bail!(ANOTHER),
         }
     }
 
     pub(crate) fn next_period(&self) -> Result<u64> {
         match self.client.answer(&ToDaemon::NextPeriod(Nothing))? {
             ToClient::Number(n) => Ok(n),
-            _ => bail!("the daemon answers another question"),
+            _ => bail!(ANOTHER),
         }
     }
 }

@@ -19,6 +19,8 @@ const STT_GNU_IFUNC: u8 = 10;
 /// Bytes of symbols read at a time, and altogether.
 const PIECE: usize = 24 * 2048;
 const MOST: u64 = 256 << 20;
+/// So many symbols' names are looked at: there are few for one function.
+const MOST_NAMES: u32 = 1 << 16;
 
 /// The file behind a descriptor that a client sent, if it may read it and it is a regular one.
 pub fn regular(fd: OwnedFd) -> Result<File> {
@@ -30,25 +32,55 @@ pub fn regular(fd: OwnedFd) -> Result<File> {
     Ok(file)
 }
 
-/// Refuses offsets at which no function of the file begins, by its symbols.
-pub fn check(file: &File, offsets: &[u64]) -> Result<()> {
+/// Where bash returns lines. The inner one first: where the compiler has put `readline` into its callers, that one is
+/// still called.
+pub const READLINE: [&str; 2] = ["readline_internal_teardown", "readline"];
+/// Lookups of host names.
+pub const LOOKUPS: [&str; 3] = ["getaddrinfo", "gethostbyname", "gethostbyname2"];
+
+/// The functions of user programs that a tool is about; `None`: whichever its user names.
+pub fn functions_of(tool: &str) -> Option<&'static [&'static str]> {
+    match tool {
+        "bashreadline" => Some(&READLINE),
+        "gethostlatency" => Some(&LOOKUPS),
+        "funclatency" => None,
+        _ => Some(&[]),
+    }
+}
+
+/// Refuses offsets at which no function of the file begins, by its symbols, or none with one of these names.
+pub fn check(file: &File, offsets: &[u64], names: Option<&[&str]>) -> Result<()> {
     let mut left: HashSet<u64> = offsets.iter().copied().collect();
-    functions(file, |offset, _| {
-        left.remove(&offset);
+    let mut looks = MOST_NAMES;
+    functions(file, |offset, _, name| {
+        if left.contains(&offset) && looks > 0 {
+            looks -= 1;
+            if names.is_none_or(|names| names.iter().any(|wanted| is_at(file, name, wanted))) {
+                left.remove(&offset);
+            }
+        }
     })
     .context("not an ELF file with functions")?;
-    ensure!(left.is_empty(), "no function begins at offset {:#x}", left.iter().next().copied().unwrap_or(0));
+    let names = names.map(|names| format!(", or it is none of {}", names.join(", "))).unwrap_or_default();
+    ensure!(left.is_empty(), "no function begins at offset {:#x}{names}", left.iter().next().copied().unwrap_or(0));
     Ok(())
+}
+
+/// Does the file have this name, and its end, at `at`?
+fn is_at(file: &File, at: u64, name: &str) -> bool {
+    let mut there = vec![1; name.len() + 1];
+    file.read_exact_at(&mut there, at).is_ok() && there.strip_suffix(&[0]) == Some(name.as_bytes())
 }
 
 /// Is what begins at one of the offsets no function, but what chooses one when a program starts?
 pub fn chooses(file: &File, offsets: &[u64]) -> bool {
     let mut found = false;
-    let read = functions(file, |offset, kind| found |= kind == STT_GNU_IFUNC && offsets.contains(&offset));
+    let read = functions(file, |offset, kind, _| found |= kind == STT_GNU_IFUNC && offsets.contains(&offset));
     read.is_ok() && found
 }
 
-fn functions(file: &File, mut each: impl FnMut(u64, u8)) -> io::Result<()> {
+/// Calls `each` with the offset of every function, its kind, and where in the file its name is.
+fn functions(file: &File, mut each: impl FnMut(u64, u8, u64)) -> io::Result<()> {
     let none = || io::Error::from(io::ErrorKind::InvalidData);
     let mut head = [0; 64];
     file.read_exact_at(&mut head, 0)?;
@@ -71,6 +103,9 @@ fn functions(file: &File, mut each: impl FnMut(u64, u8)) -> io::Result<()> {
         if ![SHT_SYMTAB, SHT_DYNSYM].contains(&u32_at(&section, 4)) {
             continue;
         }
+        let mut strings = [0; 64];
+        file.read_exact_at(&mut strings, record(u64_at(&head, 40), u16_at(&section, 40), 64)?)?;
+        let strings = u64_at(&strings, 24);
         let (mut at, mut left) = (u64_at(&section, 24), u64_at(&section, 32));
         budget = budget.checked_sub(left).ok_or_else(none)?;
         let mut piece = vec![0; PIECE];
@@ -81,10 +116,11 @@ fn functions(file: &File, mut each: impl FnMut(u64, u8)) -> io::Result<()> {
                 let kind = symbol[4] & 0xf;
                 if [STT_FUNC, STT_GNU_IFUNC].contains(&kind) && u16_at(symbol, 6) != 0 {
                     let address = u64_at(symbol, 8);
+                    let name = strings.saturating_add(u32_at(symbol, 0).into());
                     let inside = |(offset, start, size): &(u64, u64, u64)| {
                         address.checked_sub(*start).filter(|a| a < size)?.checked_add(*offset)
                     };
-                    segments.iter().find_map(inside).into_iter().for_each(|offset| each(offset, kind));
+                    segments.iter().find_map(inside).into_iter().for_each(|offset| each(offset, kind, name));
                 }
             }
             at = at.checked_add(len as u64).ok_or_else(none)?;
@@ -120,7 +156,7 @@ mod tests {
     fn own_functions() -> (File, Vec<u64>) {
         let file = File::open("/proc/self/exe").unwrap();
         let mut found = Vec::new();
-        functions(&file, |offset, _| found.push(offset)).unwrap();
+        functions(&file, |offset, _, _| found.push(offset)).unwrap();
         (file, found)
     }
 
@@ -128,10 +164,25 @@ mod tests {
     fn only_where_functions_begin() {
         let (file, found) = own_functions();
         assert!(found.len() > 100, "{}", found.len());
-        assert!(check(&file, &found[..50]).is_ok());
+        assert!(check(&file, &found[..50], None).is_ok());
         let between = (found[0] + 1..).find(|offset| !found.contains(offset)).unwrap();
-        assert!(check(&file, &[found[0], between]).is_err());
-        assert!(check(&File::open("/etc/passwd").unwrap(), &[0]).is_err());
+        assert!(check(&file, &[found[0], between], None).is_err());
+        assert!(check(&File::open("/etc/passwd").unwrap(), &[0], None).is_err());
+    }
+
+    #[test]
+    #[cfg(feature = "report")]
+    fn only_functions_of_the_names_that_are_wanted() {
+        let libc = crate::functions::own_libcs().unwrap().remove(0);
+        let offsets = |name| crate::functions::find(libc.try_clone().unwrap(), &[name]).unwrap().unwrap().offsets;
+        assert!(check(&libc, &offsets("getaddrinfo"), functions_of("gethostlatency")).is_ok());
+        assert!(check(&libc, &offsets("fgets"), functions_of("gethostlatency")).is_err());
+        assert!(check(&libc, &offsets("getaddrinfo"), functions_of("bashreadline")).is_err());
+        assert!(check(&libc, &offsets("fgets"), functions_of("opensnoop")).is_err());
+        assert!(check(&libc, &offsets("fgets"), functions_of("funclatency")).is_ok());
+        // Not the beginning of a longer name, nor the end of one.
+        assert!(check(&libc, &offsets("gethostbyname2"), Some(&["gethostbyname"])).is_err());
+        assert!(check(&libc, &offsets("gethostbyname2"), Some(&["hostbyname2"])).is_err());
     }
 
     #[test]
@@ -153,7 +204,7 @@ mod tests {
                 broken[at] = state as u8;
             }
             File::create(&path).unwrap().write_all(&broken).unwrap();
-            let _ = check(&File::open(&path).unwrap(), &[1]);
+            let _ = check(&File::open(&path).unwrap(), &[1], Some(&READLINE));
         }
         std::fs::remove_file(&path).unwrap();
     }

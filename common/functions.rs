@@ -11,7 +11,7 @@ use blazesym::inspect::Inspector;
 use blazesym::inspect::source::{Elf, Source};
 
 use crate::engine::{UserFunctions, is_function};
-use crate::survey;
+use crate::features;
 
 /// Those of the functions `names` that an ELF file has, by its symbols; `None` if it has none of them.
 pub fn find(mut file: File, names: &[&str]) -> Result<Option<UserFunctions>> {
@@ -154,7 +154,7 @@ fn libraries(wanted: impl Fn(&str) -> bool) -> Vec<File> {
 pub fn in_kernel(name: &str) -> Result<()> {
     ensure!(is_function(name), "{name:?} is not the name of a function");
     // Quickly found, if it is there; the list of all names takes a while to read.
-    if survey::types().is_ok_and(|btf| survey::has_function(&btf, name)) {
+    if features::types().is_ok_and(|btf| features::has_function(&btf, name)) {
         return Ok(());
     }
     let symbols = fs::read("/proc/kallsyms").unwrap_or_default();

@@ -1,16 +1,17 @@
 //! How cbpf gets to run a BPF program, and what it may then see.
 
 use std::fmt;
-use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use cbpf_bpf::events::cbpf_owner;
 
 use crate::client::{self, Client};
 use crate::engine;
 use crate::owner::{self, Narrow, Scope, Viewer};
+use crate::proc::Status;
+use crate::proc::caps::{self, CAP_BPF, CAP_PERFMON, CAP_SYS_ADMIN};
 use crate::token::{self, Token};
 
 /// A permission to trace: who loads, what is owned.
@@ -45,7 +46,7 @@ pub struct Request {
     pub tool: Option<&'static str>,
 }
 
-/// No grant: for each kind the link that is missing and what mends it.
+/// No grant: for each kind the link that is missing and what fixes it.
 #[derive(Debug)]
 pub struct NoGrant(pub Vec<Missing>);
 
@@ -56,15 +57,22 @@ pub struct Missing {
     pub grant: &'static str,
     /// What is missing.
     pub why: String,
-    /// What mends it.
-    pub mend: String,
+    /// What fixes it.
+    pub fix: String,
+}
+
+impl Missing {
+    /// With both in words.
+    pub(crate) fn new(grant: &'static str, why: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { grant, why: why.into(), fix: fix.into() }
+    }
 }
 
 impl fmt::Display for NoGrant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("no permission to trace")?;
         for missing in &self.0 {
-            write!(f, "\n  {}: {}\n    mend: {}", missing.grant, missing.why, missing.mend)?;
+            write!(f, "\n  {}: {}\n    fix: {}", missing.grant, missing.why, missing.fix)?;
         }
         Ok(())
     }
@@ -88,34 +96,10 @@ impl fmt::Display for ScopeRefused {
 }
 impl std::error::Error for ScopeRefused {}
 
-const CAP_SYS_ADMIN: u32 = 21;
-const CAP_PERFMON: u32 = 38;
-pub(crate) const CAP_BPF: u32 = 39;
-
-/// What `/proc/self/status` says of this process's powers.
-#[derive(Clone, Copy, Debug)]
-pub struct Status {
-    /// The effective capabilities, a bit for each.
-    pub caps: u64,
-    /// Is it under a seccomp profile?
-    pub seccomp: bool,
-}
-
-impl Status {
-    /// As it is now.
-    pub fn read() -> Result<Self> {
-        let text = fs::read_to_string("/proc/self/status").context("cannot read /proc/self/status")?;
-        let line = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':')).map(str::trim);
-        let caps = line("CapEff").context("/proc/self/status has no CapEff")?;
-        let caps = u64::from_str_radix(caps, 16).context("/proc/self/status: CapEff")?;
-        Ok(Self { caps, seccomp: line("Seccomp").is_some_and(|mode| mode != "0") })
-    }
-}
-
 /// Finds a grant, and the ownership record for the scope asked for.
 ///
 /// # Errors
-/// [`NoGrant`] when nothing allows tracing, [`ScopeRefused`] when the scope asked for is not this user's.
+/// [`NoGrant`] when nothing allows tracing, [`ScopeRefused`] when the one grant asked for does not give that scope.
 pub fn negotiate(request: &Request) -> Result<Grant> {
     let mut missing = Vec::new();
     for (name, ask) in GRANTS {
@@ -124,7 +108,14 @@ pub fn negotiate(request: &Request) -> Result<Grant> {
         }
         match ask(request) {
             Ok(grant) => return Ok(grant),
-            Err(e) => missing.push(e.downcast::<Missing>()?),
+            Err(e) => missing.push(match e.downcast::<ScopeRefused>() {
+                // The next one may give it.
+                Ok(ScopeRefused(why)) if request.only.is_none() => {
+                    Missing::new(name, why, "ask for a scope that is yours")
+                }
+                Ok(refused) => return Err(refused.into()),
+                Err(e) => e.downcast::<Missing>()?,
+            }),
         }
     }
     // Nobody waits for anything any more: now every link is looked at.
@@ -170,10 +161,10 @@ fn scopes(grant: &str, ask: Ask) -> Result<Scopes, Missing> {
 
 fn find_token(request: &Request, thorough: bool) -> Result<Token> {
     let init_userns = owner::in_init_userns()?;
-    Ok(token::find(request.token.as_deref(), init_userns, &Status::read()?, thorough)?)
+    Ok(token::find(request.token.as_deref(), init_userns, &Status::of("self")?, thorough)?)
 }
 
-/// A kind of grant. An error is [`Missing`], or something that no other kind would mend.
+/// A kind of grant. An error is [`Missing`], or something that no other kind would fix.
 type Ask = fn(&Request) -> Result<Grant>;
 
 /// Every kind, in the order tried.
@@ -186,14 +177,13 @@ fn token(request: &Request) -> Result<Grant> {
         let lacks = engine::lacks(tool, &token.allows)?.options();
         if !lacks.is_empty() {
             let why = format!("{} delegates too little for {tool}: no {}", token::display(&token), lacks.join(" "));
-            let mend = format!("on the host: cbpfd delegate --pid PID --tools {tool} (a process of this container)");
-            return Err(Missing { grant: "token", why, mend }.into());
+            let fix = format!("on the host: cbpfd delegate --pid PID --tools {tool} (a process of this container)");
+            return Err(Missing::new("token", why, fix).into());
         }
     }
-    let viewer = Viewer::current(Some(&token)).map_err(|e| Missing {
-        grant: "token",
-        why: format!("{} gives a token, but the kernel refuses its use ({e:#})", token::display(&token)),
-        mend: "delegate more: cbpfd delegate --pid PID makes the set that cbpf needs".into(),
+    let viewer = Viewer::current(Some(&token)).map_err(|e| {
+        let why = format!("{} gives a token, but the kernel refuses its use ({e:#})", token::display(&token));
+        Missing::new("token", why, "delegate more: cbpfd delegate --pid PID makes the set that cbpf needs")
     })?;
     // Root of a container sees the container; in a mere user namespace there is none.
     let container = viewer.root && viewer.level > 0;
@@ -215,14 +205,14 @@ fn daemon(request: &Request) -> Result<Grant> {
 
 /// The strict grant, which needs nobody: this process's own capabilities.
 fn strict(request: &Request) -> Result<Grant> {
-    let status = Status::read()?;
-    let has = |cap: u32| status.caps & (1 << cap) != 0 || status.caps & (1 << CAP_SYS_ADMIN) != 0;
+    let status = Status::of("self")?;
+    let has = |cap| caps::has(status.effective, cap) || caps::has(status.effective, CAP_SYS_ADMIN);
     let lacks: Vec<&str> = [(CAP_BPF, "CAP_BPF"), (CAP_PERFMON, "CAP_PERFMON")]
         .iter()
         .filter(|(c, _)| !has(*c))
         .map(|(_, n)| *n)
         .collect();
-    let missing = |why: String, mend: &str| Missing { grant: "strict", why, mend: mend.into() };
+    let missing = |why: String, fix: &str| Missing::new("strict", why, fix);
     if !lacks.is_empty() {
         return Err(missing(
             format!("this process has no {}", lacks.join(" and no ")),
@@ -235,7 +225,7 @@ fn strict(request: &Request) -> Result<Grant> {
             "this is a container with a user namespace of its own, outside of which its capabilities do not count";
         return Err(missing(why.into(), "none here; a token or the daemon do the same").into());
     }
-    if let Some(why) = token::refused_by_seccomp(&status) {
+    if let Some(why) = token::refused_by_seccomp(status.seccomp) {
         return Err(missing(why, "start the container with a profile that lets bpf through, or use the daemon").into());
     }
     let viewer = Viewer::current(None).map_err(|e| {

@@ -14,7 +14,7 @@ use std::io::Write as _;
 use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::path::Path;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
 use cbpf_bpf::{KERNEL_FUNCTIONS, KERNEL_VARIABLES};
@@ -109,7 +109,9 @@ impl KernelTypes {
 
 /// What programs name as libbpf finds it, which takes it a while.
 pub(crate) fn ids_by_libbpf() -> Result<Ids> {
-    let kernel = Btf::from_vmlinux()?;
+    let kernel = Btf::from_vmlinux().map_err(|_| {
+        anyhow!("the kernel's types (/sys/kernel/btf/vmlinux) are not here: mount /sys, or run a kernel with CONFIG_DEBUG_INFO_BTF")
+    })?;
     // By name alone a type of another kind may be found.
     let variable = |name: &str| {
         kernel

@@ -6,13 +6,15 @@ pub mod delta;
 pub mod elf;
 pub mod engine;
 pub mod fds;
+pub mod features;
 pub mod grant;
 mod kernel_types;
 pub mod owner;
+pub mod proc;
 pub mod protocol;
 pub mod ring;
+pub mod say;
 pub mod session;
-pub mod survey;
 pub mod token;
 mod tracepoints;
 

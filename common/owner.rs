@@ -1,24 +1,22 @@
 //! Whose events a user may see: scopes, narrowing, and the record that the filter in the kernel reads.
 
-use std::ffi::OsString;
+use std::fmt::Display;
 use std::fs;
-use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use cbpf_bpf::events::{cbpf_owner, cbpf_scope, viewer_extent};
-use nix::unistd::{Uid, getpid, getuid};
+use nix::unistd::{getgid, getpid, getuid};
 
 use crate::engine;
 use crate::grant::ScopeRefused;
+use crate::proc::{self, Mount, Status};
 use crate::token::Token;
 
-/// Inode number of the initial pid namespace (`PROC_PID_INIT_INO`, include/linux/proc_ns.h).
-const INIT_PID_NS: u64 = 0xEFFF_FFFC;
-/// Inode number of the initial user namespace (`PROC_USER_INIT_INO`).
-const INIT_USER_NS: u64 = 0xEFFF_FFFD;
+/// Id of the root of all cgroups, which a cgroup namespace need not call `/`: the first that kernfs gives.
+const ROOT_CGROUP: u64 = 1;
 
 /// How far a user may look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,10 +76,16 @@ pub struct Narrow {
 }
 
 /// Who looks: the process that cbpf runs as, in its namespaces.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Viewer {
     /// Real uid as the kernel sees it.
     pub uid: u32,
+    /// And real gid.
+    pub gid: u32,
+    /// Permitted capabilities, a bit for each.
+    pub caps: u64,
+    /// Inode number of its user namespace.
+    pub userns: u32,
     /// Is it root of its own user namespace?
     pub root: bool,
     /// Inode number of its pid namespace.
@@ -136,29 +140,30 @@ fn extent(line: &str) -> Option<viewer_extent> {
     numbers.next().is_none().then_some(extent)
 }
 
-fn inode(path: &str) -> Result<u64> {
-    Ok(fs::metadata(path).with_context(|| format!("cannot look at {path}"))?.ino())
-}
-
 /// Is the caller's user namespace the initial one?
 pub fn in_init_userns() -> Result<bool> {
-    Ok(inode("/proc/self/ns/user")? == INIT_USER_NS)
+    Ok(proc::namespace("self", "user")? == proc::INIT_USER_NS)
 }
 
 /// Is the caller's pid namespace the initial one?
 pub fn in_init_pidns() -> Result<bool> {
-    Ok(inode("/proc/self/ns/pid")? == INIT_PID_NS)
+    Ok(proc::namespace("self", "pid")? == proc::INIT_PID_NS)
 }
 
 impl Viewer {
     /// The calling process. In the initial namespaces /proc tells everything; elsewhere a small program, run once
     /// in our own context, looks from inside the kernel.
     pub fn current(token: Option<&Token>) -> Result<Self> {
-        let pidns = inode("/proc/self/ns/pid")?;
-        let init_userns = in_init_userns()?;
-        if pidns == INIT_PID_NS && init_userns {
+        let pidns = proc::namespace("self", "pid")?;
+        let userns = proc::namespace("self", "user")?;
+        let init_userns = userns == proc::INIT_USER_NS;
+        let caps = Status::of("self")?.permitted;
+        if pidns == proc::INIT_PID_NS && init_userns {
             return Ok(Self {
                 uid: getuid().as_raw(),
+                gid: getgid().as_raw(),
+                caps,
+                userns: userns as u32,
                 root: getuid().is_root(),
                 pidns: pidns as u32,
                 level: 0,
@@ -173,6 +178,9 @@ impl Viewer {
         let extents = info.map.iter().take(info.extents as usize).copied().collect();
         Ok(Self {
             uid: info.uid,
+            gid: info.gid,
+            caps,
+            userns: info.userns,
             root: getuid().is_root(),
             pidns: info.pidns,
             level: info.level,
@@ -198,7 +206,10 @@ impl Viewer {
         let mut record = cbpf_owner {
             pidns: self.pidns,
             level: self.level,
+            userns: self.userns,
             uid: self.uid,
+            gid: self.gid,
+            caps: self.caps,
             self_: self.tgid,
             family: narrow.family.into(),
             ..Default::default()
@@ -238,38 +249,12 @@ fn fill(to: &mut [u32], n: &mut u32, ids: &[u32], option: &str) -> Result<()> {
     Ok(())
 }
 
-/// Where cgroup v2 is mounted, from `/proc/self/mountinfo`.
-fn cgroup2_mount() -> Result<PathBuf> {
-    let mounts = fs::read_to_string("/proc/self/mountinfo").context("cannot read /proc/self/mountinfo")?;
-    for line in mounts.lines() {
-        let Some((mount, fs)) = line.split_once(" - ") else { continue };
-        if fs.starts_with("cgroup2 ")
-            && let Some(point) = mount.split(' ').nth(4)
-        {
-            return Ok(unescape_mount(point));
-        }
-    }
-    bail!("no cgroup v2 file system is mounted")
-}
-
-/// mountinfo writes space, tab, newline and backslash as three octal digits (proc_pid_mountinfo(5)).
-pub fn unescape_mount(point: &str) -> PathBuf {
-    let mut out = Vec::new();
-    let mut rest = point.as_bytes();
-    while let [byte, after @ ..] = rest {
-        let octal = after.get(..3).and_then(|d| u8::from_str_radix(std::str::from_utf8(d).ok()?, 8).ok());
-        match octal {
-            Some(code) if *byte == b'\\' => {
-                out.push(code);
-                rest = &after[3..];
-            }
-            _ => {
-                out.push(*byte);
-                rest = after;
-            }
-        }
-    }
-    OsString::from_vec(out).into()
+/// The directory of a cgroup that `/proc/PID/cgroup` names. That and `/proc/self/mountinfo` give paths as our cgroup
+/// namespace has them, and what a mount shows begins at its root: below the namespace's, or above it (`/..`).
+fn cgroup_dir(mounts: &[Mount], cgroup: &str) -> Result<PathBuf> {
+    let shown = |mount: &Mount| Some(mount.point.join(Path::new(cgroup).strip_prefix(&mount.root).ok()?));
+    let mut dirs = mounts.iter().filter(|mount| mount.fs == "cgroup2").filter_map(shown);
+    dirs.next().with_context(|| format!("no cgroup v2 file system is mounted that shows the cgroup {cgroup}"))
 }
 
 /// The kernfs id of a cgroup v2 directory: its inode number (kernfs_ino(), 64 bit since 5.5).
@@ -289,13 +274,12 @@ pub fn parse_cgroup(text: &str) -> Result<PathBuf, String> {
     cgroup_id(&path).map(|_| path).map_err(|e| format!("{e:#}"))
 }
 
-/// The cgroup of a process (a pid, or `self`). The root is refused: its subtree is the whole machine.
-pub fn cgroup_of(process: &str) -> Result<u64> {
-    let file = format!("/proc/{process}/cgroup");
-    let text = fs::read_to_string(&file).with_context(|| format!("cannot read {file}"))?;
-    let path = text.lines().find_map(|line| line.strip_prefix("0::")).context("no cgroup v2 on this kernel")?;
-    ensure!(!path.split('/').any(|part| part == ".."), "{file}: outside of this cgroup namespace");
-    if path == "/" {
+/// The cgroup of a process. The root is refused: its subtree is the whole machine.
+pub fn cgroup_of(process: impl Display + Copy) -> Result<u64> {
+    let path = proc::cgroup(process)?.context("no cgroup v2 on this kernel")?;
+    ensure!(!path.split('/').any(|part| part == ".."), "/proc/{process}/cgroup: outside of this cgroup namespace");
+    let id = cgroup_id(&cgroup_dir(&proc::mounts("self")?, &path)?)?;
+    if id == ROOT_CGROUP {
         return Err(ScopeRefused(
             "--scope container: this process is in the host's pid namespace and in the root cgroup, so there is no \
              container to speak of. Start cbpf inside the container, or in a cgroup of its own"
@@ -303,8 +287,7 @@ pub fn cgroup_of(process: &str) -> Result<u64> {
         )
         .into());
     }
-    let dir = cgroup2_mount()?.join(path.trim_start_matches('/'));
-    Ok(fs::metadata(&dir).with_context(|| format!("cannot look at {}", dir.display()))?.ino())
+    Ok(id)
 }
 
 /// The uid of an account or a number, for `-u`. Reads /etc/passwd; other name services are not asked.
@@ -320,7 +303,6 @@ pub fn parse_uid(text: &str) -> Result<u32, String> {
             (fields.next() == Some(text)).then(|| fields.nth(1))?
         })
         .and_then(|uid| uid.parse().ok())
-        .map(|uid: u32| Uid::from_raw(uid).as_raw())
         .ok_or_else(|| "neither a uid nor an account of /etc/passwd".into())
 }
 
@@ -343,9 +325,19 @@ mod tests {
     }
 
     #[test]
-    fn a_mount_point_with_a_space_is_read() {
-        assert_eq!(unescape_mount("/a\\040b\\134c"), PathBuf::from("/a b\\c"));
-        assert_eq!(unescape_mount("/a\\9"), PathBuf::from("/a\\9"));
+    fn a_cgroup_is_where_a_mount_shows_it() {
+        let mount = |root: &str| {
+            let [root, point] = [root, "/sys/fs/cgroup"].map(PathBuf::from);
+            Mount { device: String::new(), root, point, fs: "cgroup2".into(), options: String::new() }
+        };
+        let dir = |root, cgroup| cgroup_dir(&[mount(root)], cgroup).ok();
+        assert_eq!(dir("/", "/a/b"), Some("/sys/fs/cgroup/a/b".into()));
+        assert_eq!(dir("/", "/"), Some("/sys/fs/cgroup/".into()));
+        assert_eq!(dir("/a", "/a/b"), Some("/sys/fs/cgroup/b".into()));
+        assert_eq!(dir("/a", "/ab"), None);
+        // The host's, in a cgroup namespace: it has another `/x`.
+        assert_eq!(dir("/..", "/x"), None);
+        assert_eq!(cgroup_dir(&[mount("/.."), mount("/")], "/x").ok(), Some("/sys/fs/cgroup/x".into()));
     }
 
     #[test]

@@ -385,7 +385,7 @@ messages! {
 }
 
 /// Something that fills a packet.
-#[allow(private_bounds)]
+#[expect(private_bounds, reason = "nobody else makes messages")]
 pub trait Message: Wire {
     /// As it travels.
     fn encode(&self) -> Vec<u8> {
@@ -409,7 +409,7 @@ pub trait Message: Wire {
 pub struct Malformed;
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a message that is none")
+        f.write_str("malformed message")
     }
 }
 impl std::error::Error for Malformed {}

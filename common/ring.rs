@@ -53,8 +53,8 @@ impl Mapping {
     }
 
     pub(crate) fn pointer<T>(&self, offset: usize) -> *mut T {
-        debug_assert!(offset + size_of::<T>() <= self.len);
-        // SAFETY: inside the mapping, by the assertion's promise.
+        assert!(offset + size_of::<T>() <= self.len, "outside of the mapping");
+        // SAFETY: inside the mapping, by the assertion.
         unsafe { self.at.as_ptr().byte_add(offset).cast() }
     }
 }
@@ -155,7 +155,7 @@ impl Ring {
             return if len == 0 { each(&[]) } else { each(piece(at, len)) };
         }
         let (head, tail) = (piece(at, to_end), piece(0, len - to_end));
-        // SAFETY of alignment is the reader's business: records are copied out by `plain`, which checks it.
+        // Alignment is the reader's business: records are copied out by `plain`, which checks it.
         let mut whole = std::mem::take(&mut self.wrapped);
         whole.clear();
         whole.extend_from_slice(head);

@@ -17,7 +17,7 @@ use crate::ring::{Mapping, Ring};
 use crate::symbols::{self, Name, Symbols};
 
 /// The pause between two looks at a ring whose reader was not told to wake up: the interval in which a CPU wakes it
-/// at most once (`WAKE_NS`, bpf/emit.bpf.h).
+/// at most once (`WAKE_NS`, bpf/include/emit.bpf.h).
 const PAUSE: Duration = Duration::from_millis(5);
 /// An event that nobody was woken for happened at most PAUSE after the last wake-up. So a reader that has looked on
 /// for this long without finding anything may sleep until it is woken.

@@ -25,10 +25,19 @@ pub const KERNEL: &str = "[kernel]";
 /// So many names are remembered before all are forgotten.
 const REMEMBERED: usize = 1 << 16;
 
-/// What was run when a process was visited, as device and inode, when that was, and how often already.
+/// A program, as device and inode of its file.
+type Exe = (u64, u64);
+
+/// What a process runs; `None`: it has ended, or is not the viewer's.
+fn exe_of(pid: u32) -> Option<Exe> {
+    let file = fs::metadata(format!("/proc/{pid}/exe")).ok()?;
+    Some((file.dev(), file.ino()))
+}
+
+/// What was run when a process was visited, when that was, and how often already.
 #[derive(Clone, Copy, Debug)]
 struct Visit {
-    exe: (u64, u64),
+    exe: Exe,
     at: Instant,
     times: u32,
 }
@@ -44,8 +53,8 @@ pub struct Symbols {
     visited: RefCell<HashMap<u32, Visit>>,
     /// Those among them that see other mounts than we do.
     elsewhere: Rc<RefCell<HashSet<u32>>>,
-    /// By process and address. A process that takes over a pid has its code elsewhere, as does one after exec.
-    user: RefCell<HashMap<(u32, u64), Name>>,
+    /// By process, by what it ran, which exec or another process of that pid changes, and by address.
+    user: RefCell<HashMap<(u32, Exe, u64), Name>>,
     kernel: RefCell<HashMap<u64, Name>>,
 }
 
@@ -59,8 +68,7 @@ impl Symbols {
     /// Looks at the memory maps of a process. False: it has ended, or is not the viewer's.
     fn look(&self, pid: u32, anew: bool) -> bool {
         // One that has ended but is not yet forgotten has empty maps, which must not replace what is remembered.
-        let Ok(exe) = fs::metadata(format!("/proc/{pid}/exe")) else { return false };
-        let exe = (exe.dev(), exe.ino());
+        let Some(exe) = exe_of(pid) else { return false };
         let before = self.visited.borrow().get(&pid).filter(|v| v.exe == exe).copied();
         if !anew && before.is_some_and(|v| v.times > 1 && v.at.elapsed() < FRESH) {
             return true;
@@ -96,8 +104,9 @@ impl Symbols {
     }
 
     fn process(&self, pid: u32, addresses: &[u64]) -> Option<Vec<Name>> {
+        let exe = exe_of(pid).or_else(|| self.visited.borrow().get(&pid).map(|v| v.exe))?;
         let mut known = self.user.borrow_mut();
-        if addresses.iter().any(|a| !known.contains_key(&(pid, *a))) {
+        if addresses.iter().any(|a| !known.contains_key(&(pid, exe, *a))) {
             if !self.look(pid, true) && !self.visited.borrow().contains_key(&pid) {
                 return None;
             }
@@ -115,9 +124,9 @@ impl Symbols {
             if known.len() > REMEMBERED {
                 known.clear();
             }
-            known.extend(addresses.iter().map(|a| (pid, *a)).zip(found.iter().map(|s| name(s, UNKNOWN))));
+            known.extend(addresses.iter().map(|a| (pid, exe, *a)).zip(found.iter().map(|s| name(s, UNKNOWN))));
         }
-        let name = |a| known.get(&(pid, a)).cloned().unwrap_or_else(|| UNKNOWN.into());
+        let name = |a| known.get(&(pid, exe, a)).cloned().unwrap_or_else(|| UNKNOWN.into());
         Some(addresses.iter().copied().map(name).collect())
     }
 
@@ -225,6 +234,32 @@ mod tests {
         symbols.visit(child.id());
         let names = symbols.stack(child.id(), &[(ends[0] + ends[1]) / 2]).unwrap();
         assert_ne!(&*names[0], UNKNOWN);
+    }
+
+    #[test]
+    fn names_are_of_the_program_that_is_run() {
+        // Without randomized addresses `sleep` has code where `bash`, which tells the names of its functions, had its own.
+        let script = "read -r; exec sleep 60";
+        let mut bash = std::process::Command::new("setarch");
+        let mut child = bash.args(["-R", "bash", "-c", script]).stdin(std::process::Stdio::piped()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(300));
+        let (pid, stdin) = (child.id(), child.stdin.take());
+        let code = |of: &str| {
+            let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
+            let line = maps.lines().find(|l| l.contains("r-xp") && l.ends_with(of)).unwrap();
+            u64::from_str_radix(line.split('-').next().unwrap(), 16).unwrap()
+        };
+        let addresses: Vec<u64> = (0..128).map(|n| code("/bash") + n * 64).collect();
+        let symbols = Symbols::default();
+        let before = symbols.stack(pid, &addresses).unwrap();
+        assert!(before.iter().any(|name| &**name != UNKNOWN));
+        drop(stdin);
+        std::thread::sleep(Duration::from_millis(300));
+        code("/sleep");
+        let after = symbols.stack(pid, &addresses).unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(after.iter().all(|name| &**name == UNKNOWN), "{after:?}");
     }
 
     #[test]

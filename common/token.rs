@@ -3,6 +3,7 @@
 //! A token delegates permission, not vision: whoever holds it could load other programs than cbpf's. Under this grant
 //! ownership is kept by cbpf itself.
 
+use std::collections::HashSet;
 use std::ffi::{CString, OsStr};
 use std::fs::{self, File};
 use std::io;
@@ -15,8 +16,8 @@ use anyhow::{Context as _, Result};
 use libbpf_sys as sys;
 use nix::errno::Errno;
 
-use crate::grant::{Missing, Status};
-use crate::owner::unescape_mount;
+use crate::grant::Missing;
+use crate::proc::{self, Mount, Status, caps};
 
 /// A token that can be made.
 #[derive(Clone, Debug)]
@@ -112,7 +113,7 @@ unsafe extern "C" fn cmd_name(cmd: u32) -> *const std::ffi::c_char {
 /// # Errors
 /// The one link that is missing.
 pub fn find(path: Option<&Path>, init_userns: bool, status: &Status, thorough: bool) -> Result<Token, Missing> {
-    let missing = |why: String, mend: &str| Missing { grant: "token", why, mend: mend.into() };
+    let missing = |why: String, fix: &str| Missing::new("token", why, fix);
     if init_userns {
         return Err(missing(
             "tokens exist in containers with a user namespace of their own only, and this is not one".into(),
@@ -132,12 +133,12 @@ pub fn find(path: Option<&Path>, init_userns: bool, status: &Status, thorough: b
             "a newer kernel, or the daemon",
         ));
     }
-    if let Some(why) = refused_by_seccomp(status) {
-        let mend =
+    if let Some(why) = refused_by_seccomp(status.seccomp) {
+        let fix =
             "start the container with a profile that lets bpf through, or use the daemon, whose clients need none";
-        return Err(missing(why, mend));
+        return Err(missing(why, fix));
     }
-    if status.caps & (1 << crate::grant::CAP_BPF) == 0 {
+    if !caps::has(status.effective, caps::CAP_BPF) {
         return Err(missing(
             "this process has no CAP_BPF in its user namespace".into(),
             "run as root of the container with CAP_BPF and CAP_PERFMON (--cap-add BPF,PERFMON)",
@@ -162,23 +163,11 @@ fn from_environment() -> Option<PathBuf> {
 
 /// Every bpffs that carries a delegation, the usual place first.
 fn delegations() -> Vec<PathBuf> {
-    let mounts = fs::read("/proc/self/mountinfo").unwrap_or_default();
-    let mut paths = delegations_in(&String::from_utf8_lossy(&mounts));
+    let mounts = proc::mounts("self").unwrap_or_default();
+    let mut paths: Vec<PathBuf> = mounts.into_iter().filter(Mount::is_delegation).map(|mount| mount.point).collect();
+    let mut seen = HashSet::new();
+    paths.retain(|path| seen.insert(path.clone()));
     paths.sort_by_key(|path| path.as_path() != Path::new("/sys/fs/bpf"));
-    paths
-}
-
-fn delegations_in(mounts: &str) -> Vec<PathBuf> {
-    let mut paths = Vec::new();
-    for line in mounts.lines() {
-        let Some((mount, fs)) = line.split_once(" - ") else { continue };
-        if let (true, true, Some(point)) = (fs.starts_with("bpf "), fs.contains("delegate_"), mount.split(' ').nth(4)) {
-            let point = unescape_mount(point);
-            if !paths.contains(&point) {
-                paths.push(point);
-            }
-        }
-    }
     paths
 }
 
@@ -192,6 +181,14 @@ pub fn kernel_has_tokens() -> bool {
 fn memmem(all: &[u8], what: &[u8]) -> bool {
     // SAFETY: both are as long as is said.
     !unsafe { libc::memmem(all.as_ptr().cast(), all.len(), what.as_ptr().cast(), what.len()) }.is_null()
+}
+
+impl Token {
+    /// Makes a token from where it comes.
+    pub(crate) fn open(&self) -> Result<OwnedFd> {
+        let dir = File::open(OsStr::from_bytes(self.path.as_bytes()))?;
+        Ok(create(dir.as_raw_fd())?)
+    }
 }
 
 fn try_path(path: &Path) -> Result<Token> {
@@ -218,9 +215,9 @@ pub fn create(dir: i32) -> Result<OwnedFd, Errno> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// Does a seccomp profile keep this process from calling bpf()? In words, if so.
-pub fn refused_by_seccomp(status: &Status) -> Option<String> {
-    if !status.seccomp {
+/// Does the seccomp profile, if there is one, keep this process from calling bpf()? In words, if so.
+pub fn refused_by_seccomp(seccomp: bool) -> Option<String> {
+    if !seccomp {
         return None;
     }
     match try_bpf() {
@@ -228,7 +225,7 @@ pub fn refused_by_seccomp(status: &Status) -> Option<String> {
             Some("the bpf() system call is refused by a seccomp profile".into())
         }
         Ok(_) => None,
-        Err(()) => Some("a seccomp profile kills who calls bpf()".into()),
+        Err(()) => Some("a seccomp profile kills whoever calls bpf()".into()),
     }
 }
 
@@ -296,17 +293,9 @@ mod tests {
     }
 
     #[test]
-    fn only_mounts_that_delegate_are_found() {
-        let text = "30 20 0:27 / /sys/fs/bpf rw,nosuid shared:9 - bpf bpf rw,mode=700\n\
-                    31 20 0:28 / /run/b\\040f rw - bpf none rw,delegate_cmds=map_create\n\
-                    32 20 0:29 / /run/x rw - tmpfs none rw,delegate_cmds=any\n";
-        assert_eq!(delegations_in(text), [PathBuf::from("/run/b f")]);
-    }
-
-    #[test]
     fn a_call_that_is_allowed_is_tried_and_survived() {
         assert_eq!(try_bpf(), Ok(Errno::EINVAL));
-        assert_eq!(refused_by_seccomp(&Status { caps: 0, seccomp: true }), None);
+        assert_eq!(refused_by_seccomp(true), None);
     }
 
     #[test]

@@ -12,14 +12,19 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use cbpf_common::proc::{self, Mount, mounts};
+use cbpf_common::say::print;
 use cbpf_common::token::{self, Masks};
 use cbpf_common::{engine, fds, owner};
 use libbpf_rs::btf::{Btf, types};
+use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 use nix::mount::{MntFlags, umount2};
 use nix::sched::{CloneFlags, setns};
+use nix::sys::signal::Signal;
 use nix::sys::socket::MsgFlags;
+use nix::sys::stat::{fstat, major, minor};
 use nix::sys::wait::{WaitStatus, waitpid};
-use nix::unistd::{ForkResult, Pid, fork};
+use nix::unistd::{ForkResult, Gid, Pid, ROOT, fork, setgroups, setresgid, setresuid};
 
 use crate::Usage;
 
@@ -42,20 +47,20 @@ fn parse(words: &[&str]) -> Result<Options> {
     let mut options = Options::default();
     let mut words = words.iter();
     while let Some(word) = words.next() {
-        let mut value = || words.next().copied().with_context(|| Usage(format!("{word} wants a value")));
+        let mut value = || words.next().copied().with_context(|| Usage(format!("{word} needs a value")));
         match *word {
-            "--pid" => options.pid = Some(value()?.parse().map_err(|_| Usage("--pid wants a number".into()))?),
+            "--pid" => options.pid = Some(value()?.parse().map_err(|_| Usage("--pid needs a number".into()))?),
             "--tools" => options.tools = Some(value()?.split(',').map(str::to_owned).collect()),
             "--all" => options.tools = None,
             "--at" => options.at = Some(value()?.into()),
             "--list" => options.list = true,
             "--revoke" => options.revoke = true,
             "--oci-hook" => options.oci_hook = true,
-            other => bail!(Usage(format!("what is {other}?"))),
+            other => bail!(Usage(format!("unexpected argument {other}"))),
         }
     }
     if let Some(at) = &options.at {
-        ensure!(at.is_absolute(), Usage("--at wants an absolute path, as the container sees it".into()));
+        ensure!(at.is_absolute(), Usage("--at needs an absolute path, as the container sees it".into()));
     }
     Ok(options)
 }
@@ -80,7 +85,8 @@ pub fn run(words: &[&str]) -> Result<()> {
     }
     let allowed = delegate(pid, &wanted(options.tools.as_deref())?, &at)?;
     if !options.oci_hook {
-        println!("delegated to the container of process {pid}, at {}: {}", at.display(), allowed.options().join(" "));
+        let (at, allowed) = (at.display(), allowed.options().join(" "));
+        print(&format!("delegated to the container of process {pid}, at {at}: {allowed}\n"))?;
     }
     Ok(())
 }
@@ -139,13 +145,11 @@ pub fn delegate(pid: u32, masks: &Masks, at: &Path) -> Result<Masks> {
     let uids = owner::uid_map(pid)?;
     let root = uids.kernel(0).context("the user namespace of that process has no root (uid_map)")?;
     let group = first_group(pid)?;
-    if let Some(there) = mounts(pid)?.into_iter().rev().find(|m| m.point == at) {
-        ensure!(
-            !there.is_delegation(),
-            "{} of that container is a delegation already (cbpfd delegate --revoke --pid {pid} takes it away)",
-            at.display()
-        );
-    }
+    ensure!(
+        delegation_at(pid, at)?.is_none(),
+        "{} of that container is a delegation already (cbpfd delegate --revoke --pid {pid} takes it away)",
+        at.display()
+    );
     target.still_there()?;
 
     let helper = Helper::start(&target, |socket| mount_inside(socket, at))?;
@@ -180,57 +184,69 @@ fn first_group(pid: u32) -> Result<u32> {
         .with_context(|| format!("the user namespace of that process has no group 0: {text}"))
 }
 
-/// Takes the mount away. A token that was made from it lives on with its holder.
+/// Takes the mount away, wherever it is mounted in that container. A token that was made from it lives on with its
+/// holder; so does a directory of it that is open.
 fn revoke(pid: u32, at: &Path) -> Result<()> {
     let target = Target::open(pid)?;
-    let top = mounts(pid)?.into_iter().rev().find(|m| m.point == at);
-    ensure!(top.is_some_and(|m| m.is_delegation()), "{} of that container is not a delegation", at.display());
+    let device = delegation_at(pid, at)?;
+    let device = device.with_context(|| format!("{} of that container is not a delegation", at.display()))?;
+    let mut points: Vec<PathBuf> = mounts(pid)?.into_iter().filter(|m| m.device == device).map(|m| m.point).collect();
+    points.reverse();
     target.still_there()?;
-    let helper = Helper::start(&target, |_| Ok(umount2(at, MntFlags::MNT_DETACH)?))?;
-    helper.end()
+    let helper = Helper::start(&target, |_| {
+        points.iter().try_for_each(|point| {
+            umount2(point, MntFlags::MNT_DETACH).with_context(|| format!("cannot unmount {}", point.display()))
+        })
+    })?;
+    helper.end()?;
+    let left: Vec<String> = delegations()?
+        .into_iter()
+        .filter(|(_, mount)| mount.device == device)
+        .map(|(pid, mount)| format!("at {} of process {pid}", escape(&mount.point)))
+        .collect();
+    ensure!(left.is_empty(), "unmounted, but it is mounted elsewhere too, and gives tokens there: {}", left.join(", "));
+    Ok(())
 }
 
-/// Prints a line for each mount namespace with a delegated bpffs.
+/// The device of the delegation that is mounted at a path of a container, by whichever name the path goes; none if
+/// something else is there.
+fn delegation_at(pid: u32, at: &Path) -> Result<Option<String>> {
+    let root = fs::File::open(format!("/proc/{pid}/root")).context("cannot open the container's root")?;
+    let how = OpenHow::new().flags(OFlag::O_PATH | OFlag::O_CLOEXEC).resolve(ResolveFlag::RESOLVE_IN_ROOT);
+    let Ok(there) = openat2(&root, at, how) else { return Ok(None) };
+    let number = fstat(&there)?.st_dev;
+    let device = format!("{}:{}", major(number), minor(number));
+    Ok(mounts(pid)?.into_iter().any(|m| m.device == device && m.is_delegation()).then_some(device))
+}
+
+/// Prints a line for each delegated bpffs of each mount namespace.
 fn list() -> Result<()> {
+    for (pid, mount) in delegations()? {
+        print(&format!("{pid} {} {}\n", escape(&mount.point), mount.options))?;
+    }
+    Ok(())
+}
+
+/// A path that a container chose: in one word, and without what a terminal would obey.
+fn escape(path: &Path) -> String {
+    path.as_os_str().as_encoded_bytes().escape_ascii().to_string().replace(' ', "\\x20")
+}
+
+/// Every delegation, with a process of each mount namespace that it is mounted in.
+fn delegations() -> Result<Vec<(u32, Mount)>> {
     let mut seen = Vec::new();
+    let mut all = Vec::new();
     for entry in fs::read_dir("/proc")? {
-        let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
         // Processes come and go.
         let (Ok(namespace), Ok(mounts)) = (fs::read_link(format!("/proc/{pid}/ns/mnt")), mounts(pid)) else { continue };
         if seen.contains(&namespace) {
             continue;
         }
         seen.push(namespace);
-        for mount in mounts.iter().filter(|m| m.is_delegation()) {
-            println!("{pid} {} {}", mount.point.display(), mount.options);
-        }
+        all.extend(mounts.into_iter().filter(Mount::is_delegation).map(|mount| (pid, mount)));
     }
-    Ok(())
-}
-
-/// A line of mountinfo.
-struct Mount {
-    point: PathBuf,
-    fs: String,
-    options: String,
-}
-
-impl Mount {
-    fn is_delegation(&self) -> bool {
-        self.fs == "bpf" && self.options.split(',').any(|option| option.starts_with("delegate_"))
-    }
-}
-
-fn mounts(pid: u32) -> Result<Vec<Mount>> {
-    let path = format!("/proc/{pid}/mountinfo");
-    let text = fs::read(&path).with_context(|| format!("cannot read {path}"))?;
-    let mount = |line: &str| {
-        let (mount, fs) = line.split_once(" - ")?;
-        let mut fs = fs.split(' ');
-        let point = owner::unescape_mount(mount.split(' ').nth(4)?);
-        Some(Mount { point, fs: fs.next()?.into(), options: fs.nth(1)?.into() })
-    };
-    Ok(String::from_utf8_lossy(&text).lines().filter_map(mount).collect())
+    Ok(all)
 }
 
 /// A process in a container, held so that its number cannot come to mean another.
@@ -240,12 +256,9 @@ struct Target {
 
 impl Target {
     fn open(pid: u32) -> Result<Self> {
-        // SAFETY: a plain system call; the result is checked.
-        let pidfd = descriptor(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) })
-            .with_context(|| format!("no process {pid}"))?;
-        let namespace = |of: &str| fs::read_link(format!("/proc/{of}/ns/user")).context("whose user namespace?");
+        let pidfd = proc::pidfd(pid)?;
         ensure!(
-            namespace(&pid.to_string())? != namespace("self")?,
+            proc::namespace(pid, "user")? != proc::namespace("self", "user")?,
             "process {pid} has no user namespace of its own; there are no tokens without one (use the daemon: cbpfd serve)"
         );
         Ok(Self { pidfd })
@@ -276,8 +289,7 @@ impl Helper {
             ForkResult::Child => {
                 drop(ours);
                 let flags = CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNS;
-                let done =
-                    setns(&target.pidfd, flags).context("cannot join the container").and_then(|()| work(&theirs));
+                let done = become_its_root(target, flags).and_then(|()| work(&theirs));
                 if let Err(e) = &done {
                     let _ = fds::send(&theirs, format!("{e:#}").as_bytes(), &[]);
                 }
@@ -306,6 +318,20 @@ impl Helper {
             other => bail!("the helper in the container failed: {other:?}"),
         }
     }
+}
+
+/// Joins a container, and keeps there nothing of the host's root that its root could take over: neither the uid nor, for
+/// who may trace all processes of the container, this process itself. It ends with its parent.
+fn become_its_root(target: &Target, flags: CloneFlags) -> Result<()> {
+    nix::sys::prctl::set_dumpable(false)?;
+    setns(&target.pidfd, flags).context("cannot join the container")?;
+    // Refused where a user has made the namespace, and then the groups mean nothing in it.
+    let _ = setgroups(&[]);
+    setresgid(Gid::from_raw(0), Gid::from_raw(0), Gid::from_raw(0)).context("cannot become the container's group 0")?;
+    setresuid(ROOT, ROOT, ROOT).context("cannot become the container's root")?;
+    // The kernel has forgotten the one, and on a debugger's machine the other, with the change of credentials.
+    nix::sys::prctl::set_dumpable(false)?;
+    Ok(nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?)
 }
 
 /// A descriptor from the other side, which sends `!` with it, or words without one.

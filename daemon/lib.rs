@@ -11,6 +11,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
+use cbpf_common::say::{print, say};
 
 pub use delegate::delegate;
 use peer::Peer;
@@ -27,7 +28,7 @@ Usage: cbpfd serve [--socket PATH] [--policy DIR]
 serve     trace for those who may not: cbpf asks at the socket (/run/cbpf/cbpf.sock, or what systemd passes).
 check     say what a policy (FILE, or what is in /etc/cbpf) means, and what the process PID would get.
 delegate  let the root of a container with a user namespace of its own run cbpf by BPF token: mounts a bpffs that
-          delegates what the tools (all of them, if not told) need, and no more, at PATH (/sys/fs/bpf) in the container
+          delegates what the tools (default: all) need, and no more, at PATH (/sys/fs/bpf) in the container
           of the process PID. As an OCI hook (poststart, createRuntime) it reads the container's state from stdin.
 ";
 
@@ -38,7 +39,7 @@ pub fn main() -> ExitCode {
     match run(&words) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
-            eprintln!("cbpfd: {e:#}");
+            say(format_args!("cbpfd: {e:#}"));
             ExitCode::from(if e.is::<Usage>() { 2 } else { 1 })
         }
     }
@@ -59,16 +60,10 @@ fn run(words: &[&str]) -> Result<()> {
         ["delegate", rest @ ..] => delegate::run(rest),
         ["serve", rest @ ..] => serve::run(rest),
         ["check", rest @ ..] => check(rest),
-        ["--help" | "-h" | "help"] => {
-            print!("{USAGE}");
-            Ok(())
-        }
-        ["--version" | "-V"] => {
-            println!("cbpfd {}", env!("CARGO_PKG_VERSION"));
-            Ok(())
-        }
-        [] => bail!(Usage("what shall it do?".into())),
-        [word, ..] => bail!(Usage(format!("what is {word}?"))),
+        ["--help" | "-h" | "help"] => Ok(print(USAGE)?),
+        ["--version" | "-V"] => Ok(print(concat!("cbpfd ", env!("CARGO_PKG_VERSION"), "\n"))?),
+        [] => bail!(Usage("no command given".into())),
+        [word, ..] => bail!(Usage(format!("unexpected argument {word}"))),
     }
 }
 
@@ -80,10 +75,10 @@ fn check(words: &[&str]) -> Result<()> {
         match (*word, file) {
             ("--pid", _) => {
                 let value = words.next().and_then(|value| value.parse().ok());
-                pid = Some(value.ok_or_else(|| Usage("--pid wants a number".into()))?);
+                pid = Some(value.ok_or_else(|| Usage("--pid needs a number".into()))?);
             }
             (word, None) if !word.starts_with('-') => file = Some(word),
-            (word, _) => bail!(Usage(format!("what is {word}?"))),
+            (word, _) => bail!(Usage(format!("unexpected argument {word}"))),
         }
     }
     let policy = match file {
@@ -91,16 +86,15 @@ fn check(words: &[&str]) -> Result<()> {
         None => Policy::read(Path::new(policy::DIR))?,
     };
     let Some(pid) = pid else {
-        print!("{}", policy.explain());
-        return Ok(());
+        return Ok(print(&policy.explain())?);
     };
     let who = Peer::process(pid)?.identify()?;
-    println!("process {pid}: uid {}, pid namespace at level {}, cgroup {}", who.uid, who.level, who.cgroup);
-    match policy.rule(&who) {
-        None => println!("no rule fits: it gets nothing"),
-        Some(rule) => println!("{}\n  so scope: {} at most", rule.explain(), rule.widest(&who).name()),
-    }
-    Ok(())
+    let given = match policy.rule(&who) {
+        None => "no rule fits: it gets nothing".into(),
+        Some(rule) => format!("{}\n  so scope: {} at most", rule.explain(), rule.widest(&who).name()),
+    };
+    let (uid, level, cgroup) = (who.uid, who.level, &who.cgroup);
+    Ok(print(&format!("process {pid}: uid {uid}, pid namespace at level {level}, cgroup {cgroup}\n{given}\n"))?)
 }
 
 /// Reads bytes as a policy and a cgroup's path after a NUL, and applies the one to the other. For fuzzers: whatever comes,

@@ -1,23 +1,19 @@
 //! Who is at the other end of a connection: from the kernel, never from what it says.
 
+use std::fmt;
 use std::fs::{self, File};
-use std::io::Read as _;
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt as _;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use cbpf_common::owner::{self, Scope, UidMap, Viewer};
+use cbpf_common::proc::caps::{self, CAP_SYS_ADMIN};
+use cbpf_common::proc::{self, INIT_CGROUP_NS, INIT_PID_NS, INIT_USER_NS, Status};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{UnixCredentials, getsockopt, sockopt};
 
 use crate::delegate::descriptor;
-
-/// Inode numbers of the initial namespaces (include/linux/proc_ns.h).
-const INIT_USER: u64 = 0xEFFF_FFFD;
-const INIT_PID: u64 = 0xEFFF_FFFC;
-const INIT_CGROUP: u64 = 0xEFFF_FFFB;
-const CAP_SYS_ADMIN: u64 = 21;
 
 /// The process that connected.
 #[derive(Debug)]
@@ -27,6 +23,24 @@ pub struct Peer {
     pidfd: OwnedFd,
 }
 
+/// See [`Peer::account`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Account {
+    /// The kernel's uid.
+    Uid(u32),
+    /// Inode number of a user namespace.
+    Namespace(u64),
+}
+
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Uid(uid) => write!(f, "uid {uid}"),
+            Self::Namespace(inode) => write!(f, "user namespace {inode}"),
+        }
+    }
+}
+
 /// What matters of a process: its rights follow from this.
 #[derive(Debug)]
 pub struct Identity {
@@ -34,8 +48,12 @@ pub struct Identity {
     pub pid: u32,
     /// The kernel's uid; real, effective and saved one are the same.
     pub uid: u32,
-    /// The kernel's gids, supplementary ones included.
+    /// The kernel's real gid.
+    pub gid: u32,
+    /// The kernel's gids, the effective one and the supplementary ones.
     pub gids: Vec<u32>,
+    /// Its permitted capabilities, a bit for each.
+    pub permitted: u64,
     /// Inode numbers of its namespaces.
     pub pidns: u64,
     pub userns: u64,
@@ -62,7 +80,7 @@ impl Peer {
         ensure!(pid > 0, "the peer is not in a pid namespace that this one sees");
         let pidfd = match getsockopt(socket, sockopt::PeerPidfd) {
             Ok(pidfd) => pidfd,
-            Err(Errno::ENOPROTOOPT) => pidfd_open(pid)?,
+            Err(Errno::ENOPROTOOPT) => proc::pidfd(pid)?,
             Err(e) => return Err(e).context("SO_PEERPIDFD"),
         };
         Ok(Self { pid, uid: credentials.uid(), pidfd })
@@ -70,8 +88,8 @@ impl Peer {
 
     /// Some process, to explain what it would get.
     pub fn process(pid: u32) -> Result<Self> {
-        let uid = status(pid)?.uids[0];
-        Ok(Self { pid, uid, pidfd: pidfd_open(pid)? })
+        let uid = Status::of(pid)?.uids[0];
+        Ok(Self { pid, uid, pidfd: proc::pidfd(pid)? })
     }
 
     /// Is the sender of a message, as the kernel wrote it beside the message, this process?
@@ -87,14 +105,30 @@ impl Peer {
         self.pid
     }
 
-    /// The uid under which it connected.
-    pub fn uid(&self) -> u32 {
-        self.uid
-    }
-
     /// Readable once it has ended.
     pub fn pidfd(&self) -> BorrowedFd<'_> {
         self.pidfd.as_fd()
+    }
+
+    /// On whose account its connections and sessions are. A user with a range of uids to give to a user namespace is one
+    /// user still: that is who made the outermost namespace below the initial one. Where root has made it, the namespace is
+    /// an account of its own.
+    pub fn account(&self) -> Result<Account> {
+        let mut at = File::open(format!("/proc/{}/ns/user", self.pid)).context("cannot open its user namespace")?;
+        self.alive()?;
+        let mut account = Account::Uid(self.uid);
+        loop {
+            let inode = at.metadata()?.ino();
+            if inode == INIT_USER_NS {
+                return Ok(account);
+            }
+            let mut owner: libc::uid_t = 0;
+            // SAFETY: the kernel writes a uid.
+            let ret = unsafe { libc::ioctl(at.as_raw_fd(), NS_GET_OWNER_UID, &raw mut owner) };
+            ensure!(ret == 0, "cannot find the owner of the user namespace: {}", Errno::last());
+            account = if owner == 0 { Account::Namespace(inode) } else { Account::Uid(owner) };
+            at = related(&at, NS_GET_PARENT).context("cannot find the user namespace above")?;
+        }
     }
 
     /// Until now it has not ended, so that what was read under its pid was about it.
@@ -107,7 +141,7 @@ impl Peer {
     /// Its identity as it is now.
     pub fn identify(&self) -> Result<Identity> {
         let pid = self.pid;
-        let status = status(pid)?;
+        let status = Status::of(pid)?;
         ensure!(
             status.uids.iter().all(|uid| *uid == self.uid),
             "its real, effective and saved uid are not all {}: set-uid programs cannot be clients",
@@ -123,20 +157,22 @@ impl Peer {
         let (userns, user_inode) = namespace("user")?;
         ensure!(status.pids.first() == Some(&pid), "/proc is of another pid namespace");
         let level = status.pids.len() as u32 - 1;
-        ensure!((level == 0) == (pid_inode == INIT_PID), "/proc says two things about its pid namespace");
-        let init_user = user_inode == INIT_USER;
+        ensure!((level == 0) == (pid_inode == INIT_PID_NS), "/proc says two things about its pid namespace");
+        let init_user = user_inode == INIT_USER_NS;
         let uids = if init_user { UidMap::default() } else { owner::uid_map(pid)? };
         let root = uids.inside(self.uid) == Some(0);
         let identity = Identity {
             pid,
             uid: self.uid,
+            gid: status.gid,
             gids: status.gids,
+            permitted: status.permitted,
             pidns: pid_inode,
             userns: user_inode,
             level,
-            cgroup: cgroup(pid)?,
+            cgroup: proc::cgroup(pid)?.unwrap_or_default(),
             container_root: root && governs(&userns, &pidns)?,
-            host_root: root && init_user && level == 0 && status.effective & 1 << CAP_SYS_ADMIN != 0,
+            host_root: root && init_user && level == 0 && caps::has(status.effective, CAP_SYS_ADMIN),
             uids,
             _held: [pidns, userns],
         };
@@ -148,9 +184,10 @@ impl Peer {
     pub fn is_child(&self, child: u32) -> Result<()> {
         let tasks = format!("/proc/{}/task", self.pid);
         for task in fs::read_dir(&tasks).with_context(|| format!("cannot read {tasks}"))? {
-            let children = fs::read_to_string(task?.path().join("children")).context("whose children?")?;
-            for pid in children.split_whitespace().filter_map(|pid| pid.parse().ok()) {
-                if status(pid).is_ok_and(|status| status.pids.last() == Some(&child)) {
+            let children = fs::read_to_string(task?.path().join("children"));
+            let children = children.with_context(|| format!("cannot read the children of process {}", self.pid))?;
+            for pid in children.split_whitespace().filter_map(|pid| pid.parse::<u32>().ok()) {
+                if Status::of(pid).is_ok_and(|status| status.pids.last() == Some(&child)) {
                     return self.alive();
                 }
             }
@@ -164,6 +201,9 @@ impl Identity {
     /// by it.
     pub fn same(&self, now: &Self, by_cgroup: bool) -> Result<()> {
         ensure!(now.uid == self.uid, "the process has changed its uid");
+        ensure!(now.gid == self.gid, "the process has changed its gid");
+        ensure!(self.permitted & !now.permitted == 0, "the process has lost capabilities");
+        ensure!(now.gids == self.gids, "the process has changed its groups");
         ensure!(now.userns == self.userns, "the process has moved to another user namespace");
         ensure!(now.pidns == self.pidns, "the process has moved to another pid namespace");
         ensure!(!self.container_root || now.container_root, "the process is no longer root of its container");
@@ -174,7 +214,7 @@ impl Identity {
 
     /// Is it in the initial namespaces that host processes are in?
     pub fn on_host(&self) -> bool {
-        self.level == 0 && self.userns == INIT_USER
+        self.level == 0 && self.userns == INIT_USER_NS
     }
 
     /// The widest scope that comes with being who it is.
@@ -186,15 +226,25 @@ impl Identity {
         }
     }
 
+    /// May it have probes put into a file of that owner (the kernel's uid)? Into its own, or its container's. Files of
+    /// the kernel's uid 0 are everybody's: what root of a container without a user namespace owns, others may run too.
+    pub fn owns_file(&self, uid: u32) -> bool {
+        let of_container = self.container_root && self.userns != INIT_USER_NS && self.uids.inside(uid).is_some();
+        self.host_root || uid != 0 && (uid == self.uid || of_container)
+    }
+
     /// For the ownership record.
     pub fn viewer(&self) -> Viewer {
         Viewer {
             uid: self.uid,
+            gid: self.gid,
+            caps: self.permitted,
+            userns: self.userns as u32,
             root: self.uids.inside(self.uid) == Some(0),
             pidns: self.pidns as u32,
             level: self.level,
             tgid: self.pid,
-            init_userns: self.userns == INIT_USER,
+            init_userns: self.userns == INIT_USER_NS,
             // Whose writeback is the container's cannot be told from outside, and a cgroup that a user namespace's
             // owner has made the root of a namespace may have others' processes in it.
             cgroup_root: None,
@@ -205,84 +255,42 @@ impl Identity {
 
 /// The daemon itself must see every process as the kernel does.
 pub fn in_initial_namespaces() -> Result<()> {
-    for (kind, initial) in [("pid", INIT_PID), ("user", INIT_USER), ("cgroup", INIT_CGROUP)] {
-        let inode = fs::metadata(format!("/proc/self/ns/{kind}"))?.ino();
-        ensure!(inode == initial, "cbpfd must run in the initial {kind} namespace, and not in a container");
+    for (kind, initial) in [("pid", INIT_PID_NS), ("user", INIT_USER_NS), ("cgroup", INIT_CGROUP_NS)] {
+        ensure!(
+            proc::namespace("self", kind)? == initial,
+            "cbpfd must run in the initial {kind} namespace, and not in a container"
+        );
     }
     Ok(())
 }
 
-fn pidfd_open(pid: u32) -> Result<OwnedFd> {
-    // SAFETY: a plain system call; the result is checked.
-    descriptor(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) }).with_context(|| format!("no process {pid}"))
+// include/uapi/linux/nsfs.h
+const NS_GET_USERNS: libc::c_ulong = 0xb701;
+const NS_GET_PARENT: libc::c_ulong = 0xb702;
+const NS_GET_OWNER_UID: libc::c_ulong = 0xb704;
+
+/// Another namespace that one has to do with.
+fn related(of: &File, what: libc::c_ulong) -> std::io::Result<File> {
+    // SAFETY: an ioctl without an argument that returns a new descriptor.
+    descriptor(unsafe { libc::ioctl(of.as_raw_fd(), what) }.into()).map(File::from)
 }
 
 /// Is the user namespace that owns the pid namespace `pidns` the user namespace `userns`, or one below it?
 fn governs(userns: &File, pidns: &File) -> Result<bool> {
-    const NS_GET_USERNS: libc::c_ulong = 0xb701;
-    const NS_GET_PARENT: libc::c_ulong = 0xb702;
-    let related = |of: &OwnedFd, what: libc::c_ulong| {
-        // SAFETY: an ioctl without an argument that returns a new descriptor.
-        descriptor(unsafe { libc::ioctl(of.as_raw_fd(), what) }.into()).map(File::from)
-    };
     let target = userns.metadata()?.ino();
-    let mut at = related(&OwnedFd::from(pidns.try_clone()?), NS_GET_USERNS).context("who owns the pid namespace?")?;
+    let mut at = related(pidns, NS_GET_USERNS).context("cannot find the owner of the pid namespace")?;
     loop {
         match at.metadata()?.ino() {
             inode if inode == target => return Ok(true),
-            INIT_USER => return Ok(false),
-            _ => at = related(&OwnedFd::from(at), NS_GET_PARENT).context("which user namespace is above?")?,
+            INIT_USER_NS => return Ok(false),
+            _ => at = related(&at, NS_GET_PARENT).context("cannot find the user namespace above")?,
         }
     }
-}
-
-struct Status {
-    uids: [u32; 4],
-    gids: Vec<u32>,
-    /// In the initial pid namespace first, its own last.
-    pids: Vec<u32>,
-    effective: u64,
-}
-
-fn status(pid: u32) -> Result<Status> {
-    let path = format!("/proc/{pid}/status");
-    let mut text = Vec::new();
-    File::open(&path).and_then(|mut f| f.read_to_end(&mut text)).with_context(|| format!("cannot read {path}"))?;
-    parse_status(&String::from_utf8_lossy(&text)).with_context(|| format!("{path} has not what it should"))
-}
-
-fn parse_status(text: &str) -> Option<Status> {
-    // The name comes first, and newlines in it are escaped; still, only whole lines count.
-    let line = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
-    let numbers = |key: &str| line(key)?.split_whitespace().map(|n| n.parse().ok()).collect::<Option<Vec<u32>>>();
-    let gid = numbers("Gid")?;
-    Some(Status {
-        uids: numbers("Uid")?.try_into().ok()?,
-        gids: [vec![*gid.get(1)?], numbers("Groups")?].concat(),
-        pids: numbers("NSpid")?,
-        effective: u64::from_str_radix(line("CapEff")?.trim(), 16).ok()?,
-    })
-}
-
-fn cgroup(pid: u32) -> Result<String> {
-    let path = format!("/proc/{pid}/cgroup");
-    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
-    Ok(text.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or_default().to_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_status_of_a_process_is_read() {
-        let text = "Name:\ta\\nUid:\\t0\nUid:\t1000\t1000\t1000\t1000\nGid:\t100\t100\t100\t100\nGroups:\t27 100 \n\
-                    NSpid:\t4711\t12\t1\nCapEff:\t000000c000000000\n";
-        let status = parse_status(text).unwrap();
-        assert_eq!((status.uids, status.gids), ([1000; 4], vec![100, 27, 100]));
-        assert_eq!((status.pids, status.effective), (vec![4711, 12, 1], 3 << 38));
-        assert!(parse_status("Uid:\t1\n").is_none());
-    }
 
     #[test]
     fn this_process_is_itself() {

@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -106,17 +107,21 @@ impl Rule {
 
 impl Policy {
     /// The policy in a directory, or the built-in one where there is none.
+    ///
+    /// # Errors
+    /// A part of it is there and cannot be read: it may hold the rule that refuses.
     pub fn read(dir: &Path) -> Result<Self> {
         let mut files = Vec::new();
-        if let Ok(entries) = fs::read_dir(dir.join("policy.d")) {
-            for entry in entries {
-                files.push(entry?.path());
+        let (drop_ins, main) = (dir.join("policy.d"), dir.join("policy.toml"));
+        if is_there(dir)? && is_there(&drop_ins)? {
+            let cannot = || format!("cannot read {}", drop_ins.display());
+            for entry in fs::read_dir(&drop_ins).with_context(cannot)? {
+                files.push(entry.with_context(cannot)?.path());
             }
         }
         files.retain(|path| path.extension().is_some_and(|e| e == "toml"));
         files.sort();
-        let main = dir.join("policy.toml");
-        if main.exists() {
+        if is_there(&main)? {
             files.push(main);
         }
         if files.is_empty() {
@@ -137,7 +142,7 @@ impl Policy {
 
     fn parse(path: impl Into<PathBuf>, text: &str) -> Result<Self> {
         let path = path.into();
-        let file: File = toml::from_str(text).with_context(|| format!("{} is no policy", path.display()))?;
+        let file: File = toml::from_str(text).with_context(|| format!("{} is not a valid policy", path.display()))?;
         let tools = file.rule.iter().flat_map(|rule| rule.tools.iter().flatten());
         for tool in tools {
             let known = tool != "viewer" && cbpf_bpf::object(tool).is_some();
@@ -208,6 +213,14 @@ pub fn try_bytes(bytes: &[u8]) {
         let fits = glob_fits(glob.as_bytes(), path);
         assert!(fits || glob != "**", "** fits everything");
         assert!(glob_fits(path, path) || path.contains(&b'*'));
+    }
+}
+
+/// Is there anything of that name? A link that leads nowhere is.
+fn is_there(path: &Path) -> Result<bool> {
+    match fs::symlink_metadata(path) {
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(false),
+        _ => fs::metadata(path).map(|_| true).with_context(|| format!("cannot read {}", path.display())),
     }
 }
 
@@ -283,6 +296,39 @@ mod tests {
             assert!(Policy::parse("p", bad).is_err(), "{bad}");
         }
         assert!(Policy::parse("p", "").unwrap().rules.is_empty());
+    }
+
+    #[test]
+    fn a_policy_that_cannot_be_read_is_not_taken_for_none() {
+        use std::os::unix::fs::{PermissionsExt as _, symlink};
+        let top = std::env::temp_dir().join(format!("cbpfd-policy-{}", std::process::id()));
+        let shut = |path: &Path| fs::set_permissions(path, fs::Permissions::from_mode(0o000)).unwrap();
+        let make = |name: &str| {
+            let dir = top.join(name);
+            fs::create_dir_all(dir.join("policy.d")).unwrap();
+            fs::write(dir.join("policy.d/none.toml"), "[[rule]]\ntools = []\n").unwrap();
+            dir
+        };
+        let (open, whole, part, file) = (make("open"), make("whole"), make("part"), make("file"));
+        shut(&whole);
+        shut(&part.join("policy.d"));
+        shut(&file.join("policy.d/none.toml"));
+        let (link, links) = (top.join("link"), make("links"));
+        symlink("/nowhere", &link).unwrap();
+        symlink("/nowhere", links.join("policy.toml")).unwrap();
+        // As root, who may read it all, only a thread that has given that up sees the difference.
+        let policies = std::thread::spawn(move || {
+            nix::unistd::setfsuid(65534.into());
+            assert!(fs::read_dir(&whole).is_err());
+            assert!(Policy::read(&open).is_ok_and(|policy| policy.rules.len() == 1));
+            [whole, part, file, link, links].map(|dir| Policy::read(&dir).map_err(|e| e.to_string()))
+        });
+        let policies = policies.join().unwrap();
+        for dir in ["whole", "part/policy.d"] {
+            fs::set_permissions(top.join(dir), fs::Permissions::from_mode(0o700)).unwrap();
+        }
+        fs::remove_dir_all(&top).unwrap();
+        assert!(policies.iter().all(|p| p.as_ref().is_err_and(|e| e.starts_with("cannot read"))), "{policies:?}");
     }
 
     #[test]

@@ -5,16 +5,12 @@ use std::collections::BTreeMap;
 use std::io;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
-use libbpf_rs::btf::{Btf, types};
+use cbpf_common::features::{self, has_value};
+use cbpf_common::proc::Status;
+use cbpf_common::proc::caps::{
+    self, CAP_BPF, CAP_PERFMON, CAP_SETPCAP, CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_SYS_RESOURCE, CAP_SYSLOG,
+};
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
-
-const CAP_SETPCAP: u32 = 8;
-const CAP_SYS_PTRACE: u32 = 19;
-const CAP_SYS_ADMIN: u32 = 21;
-const CAP_SYSLOG: u32 = 34;
-const CAP_SYS_RESOURCE: u32 = 24;
-const CAP_PERFMON: u32 = 38;
-const CAP_BPF: u32 = 39;
 
 /// Gives up what is not needed, for this thread and all that it starts.
 pub fn enter() -> Result<()> {
@@ -23,23 +19,20 @@ pub fn enter() -> Result<()> {
     };
     // To load programs; to see which namespaces others' processes are in; to see kernel addresses, for names.
     let mut keep = vec![CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE, CAP_SYSLOG];
-    let btf = Btf::from_vmlinux().context("this kernel has no BTF")?;
-    let has = |name: &str, member: &str| {
-        let list = btf.type_by_name::<types::Enum<'_>>(name);
-        list.is_some_and(|list| list.iter().any(|m| m.name.is_some_and(|n| n == member)))
-    };
-    if !has("bpf_attach_type", "BPF_TRACE_UPROBE_MULTI") {
+    let btf = features::types()?;
+    if !has_value(&btf, "bpf_attach_type", "BPF_TRACE_UPROBE_MULTI") {
         keep.push(CAP_SYS_ADMIN); // for uprobes by perf_event_open
     } else if paranoid() {
         keep.push(CAP_SYS_ADMIN); // for any perf event
     }
-    if !has("bpf_map_type", "BPF_MAP_TYPE_TASK_STORAGE") {
+    if !has_value(&btf, "bpf_map_type", "BPF_MAP_TYPE_TASK_STORAGE") {
         keep.push(CAP_SYS_RESOURCE); // before 5.11 maps count against RLIMIT_MEMLOCK, and these maps came with it
     }
-    let mask = keep.iter().fold(0u64, |mask, cap| mask | 1 << cap) & permitted()?;
-    ensure!(mask & 1 << CAP_BPF != 0 && mask & 1 << CAP_PERFMON != 0, "cbpfd needs CAP_BPF and CAP_PERFMON");
-    if permitted()? & 1 << CAP_SETPCAP != 0 {
-        for cap in (0..64).filter(|cap| mask & 1 << cap == 0) {
+    let permitted = Status::of("self")?.permitted;
+    let mask = keep.iter().fold(0u64, |mask, cap| mask | 1 << cap) & permitted;
+    ensure!(caps::has(mask, CAP_BPF) && caps::has(mask, CAP_PERFMON), "cbpfd needs CAP_BPF and CAP_PERFMON");
+    if caps::has(permitted, CAP_SETPCAP) {
+        for cap in (0..64).filter(|cap| !caps::has(mask, *cap)) {
             // SAFETY: numbers only. The first capability that does not exist ends the list.
             if unsafe { libc::prctl(libc::PR_CAPBSET_DROP, cap, 0, 0, 0) } < 0 {
                 break;
@@ -63,12 +56,6 @@ pub fn enter() -> Result<()> {
 fn paranoid() -> bool {
     let level = std::fs::read_to_string("/proc/sys/kernel/perf_event_paranoid");
     level.is_ok_and(|level| level.trim().parse().is_ok_and(|level: i32| level > 2))
-}
-
-fn permitted() -> Result<u64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let caps = status.lines().find_map(|line| line.strip_prefix("CapPrm:")).context("no capabilities in /proc")?;
-    Ok(u64::from_str_radix(caps.trim(), 16)?)
 }
 
 /// What the daemon calls once it listens; anything else fails with EPERM. No exec, no fork, no mount, no ptrace, no

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::fs::{self, Permissions};
 use std::io::Write as _;
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
-use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use cbpf_bpf::events::cbpf_owner;
@@ -27,17 +28,21 @@ use nix::sys::socket::{
 };
 use nix::sys::time::{TimeVal, TimeValLike as _};
 
-use crate::peer::{self, Identity, Peer};
+use crate::peer::{self, Account, Identity, Peer};
 use crate::policy::{self, Policy, Rule};
 use crate::{Usage, kernel, sandbox};
 
 /// Connections at a time: of all clients, and of one uid.
 const MOST_CONNECTIONS: u32 = 256;
 const MOST_OF_ONE: u32 = 64;
-/// How long a client may take to ask, and to take an answer, s.
-const PATIENCE: i64 = 5;
-/// How often a client's identity is looked at anew, ms.
-const LOOK: u16 = 1000;
+/// How long a client may take to ask.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long it may take to say what is to be started, once it has a grant: it looks for functions meanwhile.
+const PATIENCE_TO_START: Duration = Duration::from_secs(30);
+/// How long it may take to take an answer, all of it.
+const PATIENCE_TO_ANSWER: Duration = Duration::from_secs(20);
+/// How often a client's identity is looked at anew.
+const LOOK: Duration = Duration::from_secs(1);
 /// The most functions of user programs.
 const MOST_OFFSETS: usize = 2048;
 /// The most samples a second on each CPU.
@@ -51,11 +56,11 @@ pub fn run(words: &[&str]) -> Result<()> {
     let (mut path, mut policy) = (PathBuf::from(SOCKET), PathBuf::from(policy::DIR));
     let mut words = words.iter();
     while let Some(word) = words.next() {
-        let mut value = || words.next().copied().with_context(|| Usage(format!("{word} wants a value")));
+        let mut value = || words.next().copied().with_context(|| Usage(format!("{word} needs a value")));
         match *word {
             "--socket" => path = value()?.into(),
             "--policy" => policy = value()?.into(),
-            other => bail!(Usage(format!("what is {other}?"))),
+            other => bail!(Usage(format!("unexpected argument {other}"))),
         }
     }
     peer::in_initial_namespaces()?;
@@ -73,7 +78,7 @@ pub fn run(words: &[&str]) -> Result<()> {
             // SAFETY: just accepted, and nobody else's.
             Ok(fd) => unsafe { OwnedFd::from_raw_fd(fd) },
             Err(Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM | Errno::ENOBUFS) => {
-                thread::sleep(std::time::Duration::from_millis(100));
+                thread::sleep(Duration::from_millis(100));
                 continue;
             }
             Err(Errno::EINTR | Errno::ECONNABORTED | Errno::EAGAIN) => continue,
@@ -140,7 +145,7 @@ fn log(line: std::fmt::Arguments<'_>) {
 
 struct Daemon {
     policy: PathBuf,
-    counts: Mutex<HashMap<(u32, What), u32>>,
+    counts: Mutex<HashMap<(Account, What), u32>>,
     /// One load at a time: libbpf's complaints have one place, and so nobody reads another one's.
     loading: Mutex<()>,
 }
@@ -151,10 +156,10 @@ enum What {
     Session,
 }
 
-/// One connection or session more of a uid, for as long as this lives.
+/// One connection or session more of an account, for as long as this lives.
 struct Counted<'a> {
     daemon: &'a Daemon,
-    key: (u32, What),
+    key: (Account, What),
 }
 
 impl Drop for Counted<'_> {
@@ -183,29 +188,29 @@ impl From<anyhow::Error> for No {
 }
 
 impl Daemon {
-    fn count(&self, uid: u32, what: What, most: u32) -> Result<Counted<'_>> {
+    fn count(&self, account: Account, what: What, most: u32) -> Result<Counted<'_>> {
         let mut counts = locked(&self.counts);
         let all: u32 = counts.iter().filter(|((_, w), _)| *w == what).map(|(_, n)| n).sum();
         ensure!(all < MOST_CONNECTIONS, "the daemon has as many clients as it takes");
-        let n = counts.entry((uid, what)).or_default();
+        let n = counts.entry((account, what)).or_default();
         let of = match what {
             What::Connection => "connections, and the daemon takes",
             What::Session => "sessions, and the policy allows",
         };
-        ensure!(*n < most, "uid {uid} has {n} {of} {most}");
+        ensure!(*n < most, "{account} has {n} {of} {most}");
         *n += 1;
         drop(counts);
-        Ok(Counted { daemon: self, key: (uid, what) })
+        Ok(Counted { daemon: self, key: (account, what) })
     }
 
     fn serve(&self, socket: &OwnedFd) -> Result<()> {
         let peer = Peer::of(socket)?;
-        let patience = TimeVal::seconds(PATIENCE);
-        setsockopt(socket, sockopt::ReceiveTimeout, &patience)?;
-        setsockopt(socket, sockopt::SendTimeout, &patience)?;
+        setsockopt(socket, sockopt::ReceiveTimeout, &TimeVal::seconds(PATIENCE.as_secs() as i64))?;
+        // A message takes as many of these as [`deliver`] gives it.
+        setsockopt(socket, sockopt::SendTimeout, &TimeVal::seconds(LOOK.as_secs() as i64))?;
         setsockopt(socket, sockopt::PassCred, &true)?;
         let refuse = |No(message): No| send(socket, &message, &[]);
-        let _connection = match self.count(peer.uid(), What::Connection, MOST_OF_ONE) {
+        let _connection = match peer.account().and_then(|who| self.count(who, What::Connection, MOST_OF_ONE)) {
             Ok(counted) => counted,
             Err(e) => return refuse(e.into()),
         };
@@ -219,7 +224,8 @@ impl Daemon {
             Err(no) => return refuse(no),
         };
         send(socket, &grant.message(), &[])?;
-        let Some((message, fds)) = self.next(socket, &peer, &grant)? else { return Ok(()) };
+        let until = Instant::now() + PATIENCE_TO_START;
+        let Some((message, fds)) = self.next(socket, &peer, &grant, Some(until))? else { return Ok(()) };
         let ToDaemon::Start(start) = message else { return refuse(anyhow::anyhow!("no tool is asked for").into()) };
         let loaded = match self.start(&start, fds, &grant) {
             Ok(loaded) => loaded,
@@ -234,29 +240,25 @@ impl Daemon {
         let policy = Policy::read(&self.policy).inspect_err(|e| log(format_args!("{e:#}")));
         let policy = policy.map_err(|_| anyhow::anyhow!("its policy cannot be read; its log says why"))?;
         let rule = policy.rule(&who).context("its policy has no rule for this process")?.clone();
-        let session = self.count(who.uid, What::Session, rule.sessions)?;
+        let session = self.count(peer.account()?, What::Session, rule.sessions)?;
         let widest = rule.widest(&who);
         let scope = match ask.scope {
-            Some(n) => Scope::numbered(n).context("a scope that is none")?,
+            Some(n) => Scope::numbered(n).context("unknown scope")?,
             None if widest != Scope::User && who.container_root && who.level > 0 => Scope::Container,
             None => Scope::User,
         };
         if scope.number() > widest.number() {
             let why = format!(
-                "--scope {}: {}. The widest scope that the daemon gives this process is {}",
+                "--scope {}: not allowed{}: the widest scope for this process is {}",
                 scope.name(),
-                if scope.number() <= who.widest().number() {
-                    "its policy says no"
-                } else {
-                    "that is more than its own"
-                },
+                if scope.number() <= who.widest().number() { " by the daemon's policy" } else { "" },
                 widest.name()
             );
             return Err(No(ToClient::ScopeRefused(why)));
         }
         let narrow =
             Narrow { pids: ask.pids.clone(), tids: ask.tids.clone(), uid: ask.uid, cgroup: None, family: ask.family };
-        let mut owner = who.viewer().record_in(scope, &narrow, || owner::cgroup_of(&who.pid.to_string()))?;
+        let mut owner = who.viewer().record_in(scope, &narrow, || owner::cgroup_of(who.pid))?;
         if let Some(dir) = dir {
             owner.in_cgroup = cgroup_dir(&dir)?;
         }
@@ -266,12 +268,18 @@ impl Daemon {
         Ok((Grant { who, rule, scope, owner, by_cgroup }, session))
     }
 
-    /// The client's next message; `None` at the end. An identity that has changed meanwhile is an error.
-    fn next(&self, socket: &OwnedFd, peer: &Peer, grant: &Grant) -> Result<Option<(ToDaemon, Vec<OwnedFd>)>> {
+    /// The client's next message; `None` at the end, which is also when its identity has changed or it is too late.
+    fn next(
+        &self,
+        socket: &OwnedFd,
+        peer: &Peer,
+        grant: &Grant,
+        until: Option<Instant>,
+    ) -> Result<Option<(ToDaemon, Vec<OwnedFd>)>> {
         loop {
             let mut fds =
                 [PollFd::new(socket.as_fd(), PollFlags::POLLIN), PollFd::new(peer.pidfd(), PollFlags::POLLIN)];
-            match poll(&mut fds, PollTimeout::from(LOOK)) {
+            match poll(&mut fds, PollTimeout::try_from(LOOK)?) {
                 Err(Errno::EINTR) => continue,
                 other => other?,
             };
@@ -280,7 +288,11 @@ impl Daemon {
                 return Ok(None);
             }
             let asked = ready(&fds[0]);
-            let same = peer.identify().and_then(|now| grant.who.same(&now, grant.by_cgroup));
+            let late = until.is_some_and(|until| !asked && Instant::now() > until);
+            let same = grant.holds(peer).and_then(|()| {
+                ensure!(!late, "no tool was asked for within {} s", PATIENCE_TO_START.as_secs());
+                Ok(())
+            });
             if let Err(e) = same {
                 if peer.alive().is_ok() {
                     send(socket, &ToClient::Ended(format!("{e:#}")), &[])?;
@@ -297,12 +309,13 @@ impl Daemon {
         if !grant.rule.allows(&start.tool) {
             return Err(anyhow::anyhow!("its policy does not allow {} for this process", start.tool).into());
         }
-        let plan = plan(start, fds)?;
+        let plan = plan(start, fds, &grant.who)?;
         let memory = u64::from(grant.rule.memory_mib) << 20;
         let options = engine::Options { buffer: start.buffer, token: None, memory };
         let _alone = locked(&self.loading);
         let loaded = engine::load(&plan, &grant.owner, options).map_err(|e| match e.downcast::<Refused>() {
             Ok(refused) => No(ToClient::NotHere(refused.reasons)),
+            Err(e) if e.is::<engine::TooMuch>() => e.into(),
             Err(e) => No(ToClient::Failed(format!("{e:#}"))),
         })?;
         loaded.freeze_counts()?;
@@ -324,9 +337,10 @@ impl Daemon {
         }
         let who = &grant.who;
         log(format_args!("{} for pid {} of uid {}, scope {}", start.tool, who.pid, who.uid, grant.scope.name()));
-        while let Some((message, _)) = self.next(socket, peer, grant)? {
+        while let Some((message, _)) = self.next(socket, peer, grant, None)? {
+            let mut tell = Telling::new(socket, || grant.holds(peer));
             let answer = match message {
-                ToDaemon::Read(map) => read(socket, &loaded, &map),
+                ToDaemon::Read(map) => read(&mut tell, &loaded, &map),
                 ToDaemon::Adopt(pid) => {
                     peer.is_child(pid).and_then(|()| loaded.adopt(pid)).map(|()| Some(ToClient::Done(Nothing)))
                 }
@@ -342,10 +356,10 @@ impl Daemon {
                 ToDaemon::Ask(_) | ToDaemon::Start(_) => bail!("pid {} asks twice", who.pid),
             };
             match answer {
-                Ok(Some(answer)) => send(socket, &answer, &[])?,
+                Ok(Some(answer)) => tell.send(&answer, &[])?,
                 Ok(None) => {}
                 Err(e) if e.is::<Gone>() => return Ok(()),
-                Err(e) => send(socket, &ToClient::Failed(format!("{e:#}")), &[])?,
+                Err(e) => tell.send(&ToClient::Failed(format!("{e:#}")), &[])?,
             }
         }
         Ok(())
@@ -362,6 +376,11 @@ struct Grant {
 }
 
 impl Grant {
+    /// Is the client still who was given this?
+    fn holds(&self, peer: &Peer) -> Result<()> {
+        peer.identify().and_then(|now| self.who.same(&now, self.by_cgroup))
+    }
+
     fn message(&self) -> ToClient {
         let viewer = self.who.viewer();
         ToClient::Granted(Granted {
@@ -386,7 +405,7 @@ fn greet(socket: &OwnedFd, peer: &Peer) -> Result<Option<(Ask, Option<OwnedFd>)>
     let mut bytes = vec![0; LONGEST + 1];
     let came = fds::receive(socket, &mut bytes, MsgFlags::empty()).map_err(|e| match e {
         Errno::EAGAIN => anyhow::anyhow!("pid {} connects and asks nothing", peer.pid()),
-        Errno::EMSGSIZE => anyhow::anyhow!("a message that is too long"),
+        Errno::EMSGSIZE => anyhow::anyhow!("a message that is too long, or has too many descriptors"),
         e => e.into(),
     })?;
     if came.bytes == 0 {
@@ -409,7 +428,7 @@ fn receive(socket: &OwnedFd, peer: &Peer) -> Result<Option<(ToDaemon, Vec<OwnedF
     let came = match fds::receive(socket, &mut bytes, MsgFlags::MSG_DONTWAIT) {
         Ok(came) => came,
         Err(Errno::ECONNRESET | Errno::EAGAIN) => return Ok(None),
-        Err(Errno::EMSGSIZE) => bail!("pid {}: a message that is too long", peer.pid()),
+        Err(Errno::EMSGSIZE) => bail!("pid {}: a message that is too long, or has too many descriptors", peer.pid()),
         Err(e) => return Err(e.into()),
     };
     if came.bytes == 0 {
@@ -432,15 +451,44 @@ impl std::fmt::Display for Gone {
 impl std::error::Error for Gone {}
 
 fn send(socket: &OwnedFd, message: &ToClient, fds: &[BorrowedFd<'_>]) -> Result<()> {
-    match fds::send(socket, &message.encode(), fds) {
-        Ok(_) => Ok(()),
-        Err(Errno::EPIPE | Errno::ECONNRESET | Errno::EAGAIN) => bail!(Gone),
-        Err(e) => Err(e.into()),
+    Telling::new(socket, || Ok(())).send(message, fds)
+}
+
+/// An answer on its way. Whoever takes it slowly is looked at meanwhile.
+struct Telling<'a, F> {
+    socket: &'a OwnedFd,
+    holds: F,
+    until: Instant,
+    looked: Instant,
+}
+
+impl<'a, F: Fn() -> Result<()>> Telling<'a, F> {
+    /// `holds` fails once the client may have the rest no longer.
+    fn new(socket: &'a OwnedFd, holds: F) -> Self {
+        let now = Instant::now();
+        Self { socket, holds, until: now + PATIENCE_TO_ANSWER, looked: now }
+    }
+
+    /// Sends a message, all of the answer or a piece.
+    fn send(&mut self, message: &ToClient, fds: &[BorrowedFd<'_>]) -> Result<()> {
+        let bytes = message.encode();
+        loop {
+            if self.looked.elapsed() >= LOOK {
+                ensure!(Instant::now() < self.until && (self.holds)().is_ok(), Gone);
+                self.looked = Instant::now();
+            }
+            match fds::send(self.socket, &bytes, fds) {
+                Ok(_) => return Ok(()),
+                Err(Errno::EAGAIN) => {}
+                Err(Errno::EPIPE | Errno::ECONNRESET) => bail!(Gone),
+                Err(e) => return Err(e.into()),
+            }
+        }
     }
 }
 
 /// What a client wants to run, checked as far as it can be before the object is opened; the engine checks the rest.
-fn plan(start: &Start, fds: Vec<OwnedFd>) -> Result<Plan> {
+fn plan(start: &Start, fds: Vec<OwnedFd>, who: &Identity) -> Result<Plan> {
     ensure!(start.tool != "viewer", "no tool is named viewer");
     let mut plan = Plan::new(&start.tool)?;
     for (name, value) in &start.knobs {
@@ -458,7 +506,13 @@ fn plan(start: &Start, fds: Vec<OwnedFd>) -> Result<Plan> {
     ensure!(start.functions.iter().map(Vec::len).sum::<usize>() <= MOST_OFFSETS, "too many functions");
     for (fd, offsets) in fds.into_iter().zip(&start.functions) {
         let file = elf::regular(fd)?;
-        elf::check(&file, offsets)?;
+        let names = elf::functions_of(&start.tool);
+        let uid = file.metadata()?.uid();
+        ensure!(
+            names.is_some() || who.owns_file(uid),
+            "the file belongs to another user (uid {uid}): a probe in it would be met by everybody's processes"
+        );
+        elf::check(&file, offsets, names)?;
         plan.at(UserFunctions { file, offsets: offsets.clone() });
     }
     for function in &start.kernel_functions {
@@ -501,7 +555,7 @@ fn cgroup_dir(fd: &OwnedFd) -> Result<u64> {
 }
 
 /// Sends all of a map, in pieces.
-fn read(socket: &OwnedFd, loaded: &Loaded, map: &str) -> Result<Option<ToClient>> {
+fn read(tell: &mut Telling<'_, impl Fn() -> Result<()>>, loaded: &Loaded, map: &str) -> Result<Option<ToClient>> {
     let (key, value) = loaded.layout(map)?;
     // A ring has neither keys nor values.
     let entry = (key + value).max(1);
@@ -511,7 +565,7 @@ fn read(socket: &OwnedFd, loaded: &Loaded, map: &str) -> Result<Option<ToClient>
     let mut bytes = Vec::with_capacity(room);
     loaded.read(map, |k, v| {
         if bytes.len() == room {
-            send(socket, &piece(false, std::mem::take(&mut bytes)), &[])?;
+            tell.send(&piece(false, std::mem::take(&mut bytes)), &[])?;
         }
         bytes.extend_from_slice(k);
         bytes.extend_from_slice(v);
@@ -530,14 +584,14 @@ mod tests {
         let faulty = daemon.clone();
         let thread = thread::spawn(move || {
             guarded(|| {
-                let _counted = faulty.count(7, What::Session, 1)?;
+                let _counted = faulty.count(Account::Uid(7), What::Session, 1)?;
                 let _alone = locked(&faulty.loading);
                 panic!("on purpose")
             });
         });
         assert!(thread.join().is_ok());
         // Neither its place nor what it held is lost.
-        assert!(daemon.count(7, What::Session, 1).is_ok());
+        assert!(daemon.count(Account::Uid(7), What::Session, 1).is_ok());
         drop(locked(&daemon.loading));
     }
 }

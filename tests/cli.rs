@@ -2,7 +2,7 @@
 //! -p cbpf --test cli` writes the snapshots in `tests/cli/` anew, and a new tool's for the first time; read the
 //! difference before you commit it.
 
-#![allow(clippy::unwrap_used)] // a test of its own; clippy.toml knows `mod tests` only
+#![allow(clippy::unwrap_used, reason = "a test of its own; clippy.toml knows `mod tests` only")]
 
 use std::fs;
 use std::os::unix::fs::symlink;

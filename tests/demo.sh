@@ -1,5 +1,5 @@
 #!/bin/sh
-# Two users read files at the same time; cbpf, for the first one, shows his and nothing of the other's.
+# Two users read files at the same time; cbpf, for the first one, shows those of the first and none of the other.
 set -eu
 cbpf=$1
 [ "$(id -u)" = 0 ] || { echo "demo: run it as root, it acts as two users" >&2; exit 1; }

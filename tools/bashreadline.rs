@@ -5,24 +5,22 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use cbpf_bpf::events::bashreadline_event;
+use cbpf_common::elf;
 use cbpf_common::engine::Plan;
 use cbpf_common::functions;
 use cbpf_common::options::Shared;
 use cbpf_common::out::{Column, Row, until_nul};
 
-use crate::run::{Context, Usage, mark};
-use crate::tool::{self, Stream};
+use crate::cli::run::{Context, Usage, mark};
+use crate::cli::tool::{self, Stream};
 
 #[derive(clap::Args)]
 pub struct Tool {
-    /// The library that bash has readline from, or a shell with another name [default: /bin/bash, or the libreadline.so
+    /// The library that provides bash with readline, or a shell with another name [default: /bin/bash, or the libreadline.so
     /// that it is linked with]
     #[arg(short, long, value_name = "PATH")]
     shared: Option<PathBuf>,
 }
-
-/// The inner one first: where the compiler has put `readline` into its callers, that one is still called.
-const FUNCTIONS: [&str; 2] = ["readline_internal_teardown", "readline"];
 
 const BASH: &str = "/bin/bash";
 
@@ -42,7 +40,7 @@ fn libraries() -> Vec<PathBuf> {
 
 /// Puts the program at the function by which this file returns lines; false if it has none.
 fn watch(file: &File, plan: &mut Plan) -> Result<bool> {
-    for function in FUNCTIONS {
+    for function in elf::READLINE {
         if let Some(found) = functions::find(file.try_clone()?, &[function])? {
             plan.at(found);
             return Ok(true);
@@ -54,8 +52,8 @@ fn watch(file: &File, plan: &mut Plan) -> Result<bool> {
 impl tool::Tool for Tool {
     const NAME: &'static str = "bashreadline";
     const ABOUT: &'static str = "Trace the command lines that you type into bash";
-    const NOTES: &'static str = "Lines may hold what nobody else should read: whatever the scope, only those of your own user \
-        are shown. Lines of scripts, and of shells that have another bash than this system's, are not.";
+    const NOTES: &'static str = "Lines may hold what nobody else should read: whatever the scope, only those of your \
+        own user are shown. Lines of scripts, and of shells that use another bash than this system's, are not.";
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
         ("cbpf bashreadline", "every line that is typed into your shells"),
         ("cbpf bashreadline -s /opt/bash", "into those that run this bash"),
@@ -78,7 +76,7 @@ impl tool::Tool for Tool {
             }
         }
         let why = why.context("nothing to look at")?;
-        Err(Usage(format!("{why}; name the file that has it with --shared PATH")).into())
+        Err(Usage(format!("{why}; name the file that contains it with --shared PATH")).into())
     }
 }
 

@@ -6,9 +6,9 @@ use cbpf_common::engine::Plan;
 use cbpf_common::options::Shared;
 use cbpf_common::out::{Column, Row, until_nul};
 
-use crate::run::Context;
-use crate::sock;
-use crate::tool::{self, Stream};
+use crate::cli::run::Context;
+use crate::shared::sock;
+use crate::cli::tool::{self, Stream};
 
 #[derive(clap::Args)]
 pub struct Tool {
@@ -25,14 +25,14 @@ pub struct Tool {
 
 impl tool::Tool for Tool {
     const NAME: &'static str = "bindsnoop";
-    const ABOUT: &'static str = "Trace sockets of IPv4 and IPv6 that are bound to an address and port";
-    const NOTES: &'static str = "OPTS are the socket's options: F freebind, T transparent, N bind_address_no_port, R reuseaddr, \
-        r reuseport, and a dot for each that is not set. IF is the number of the interface that the socket is bound to. Of a \
-        bind that failed, PORT and ADDR are what the program asked for.";
+    const ABOUT: &'static str = "Trace binds of IPv4 and IPv6 sockets to an address and port";
+    const NOTES: &'static str = "OPTS are the socket's options: F freebind, T transparent, N bind_address_no_port, R \
+        reuseaddr, r reuseport, and a dot for each that is not set. IF is the number of the interface that the socket \
+        is bound to. For a bind that failed, PORT and ADDR are what the program asked for.";
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
         ("cbpf bindsnoop", "every bind of your processes"),
-        ("cbpf bindsnoop -x -P 80,443", "who wants these ports, and gets them or not"),
-        ("cbpf bindsnoop -- ./server", "where a program takes its place"),
+        ("cbpf bindsnoop -x -P 80,443", "who binds these ports, or fails to"),
+        ("cbpf bindsnoop -- ./server", "which addresses and ports a program takes"),
     ];
 
     fn plan(&self, _: &Shared, plan: &mut Plan) -> Result<()> {

@@ -6,14 +6,14 @@ use anyhow::Result;
 use cbpf_bpf::events::{biolatency_key, cbpf_hist};
 use cbpf_common::delta::Deltas;
 use cbpf_common::engine::Plan;
-use cbpf_common::options::{Interval, Shared};
+use cbpf_common::options::{Interval, Shared, Unit};
 use cbpf_common::out::{Label, Out};
 use cbpf_common::session::Session;
 
-use crate::disks::Disks;
-use crate::hists;
-use crate::run::Context;
-use crate::tool;
+use crate::shared::disks::Disks;
+use crate::shared::hists;
+use crate::cli::run::Context;
+use crate::cli::tool;
 
 /// The name is upstream's; there both -D and -d are called `--disk`.
 #[derive(clap::Args)]
@@ -21,10 +21,9 @@ pub struct Tool {
     /// Print the time of each report
     #[arg(short = 'T', long)]
     timestamp: bool,
-    /// Milliseconds instead of microseconds
-    #[arg(short, long)]
-    milliseconds: bool,
-    /// Count the time in the queue of an I/O scheduler too
+    #[command(flatten)]
+    unit: Unit,
+    /// Include the time in the queue of an I/O scheduler
     #[arg(short = 'Q', long)]
     queued: bool,
     /// A histogram for each disk
@@ -40,17 +39,12 @@ pub struct Tool {
     interval: Interval,
 }
 
-impl Tool {
-    fn unit(&self) -> (&'static str, u64) {
-        if self.milliseconds { ("msecs", 1_000_000) } else { ("usecs", 1000) }
-    }
-}
-
 impl tool::Tool for Tool {
     const NAME: &'static str = "biolatency";
     const ABOUT: &'static str = "Summarize how long block I/O takes, as a histogram";
-    const NOTES: &'static str = "An I/O is whose task submitted it. What a file system's journal writes for an fsync is not: its own \
-        thread does that. Nor is writeback, except in scope container, where it counts by the cgroup that made it necessary.";
+    const NOTES: &'static str = "An I/O belongs to the task that submitted it. What a file system's journal writes \
+        for an fsync does not: its own thread submits that. Nor does writeback, except in scope container, where it \
+        counts by the cgroup that caused it.";
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
         ("cbpf biolatency", "all of your I/O together, until Ctrl-C"),
         ("cbpf biolatency -D -F 1 10", "ten times a second's I/O, by disk and by kind"),
@@ -58,7 +52,7 @@ impl tool::Tool for Tool {
     ];
 
     fn plan(&self, _: &Shared, plan: &mut Plan) -> Result<()> {
-        plan.knob("milliseconds", self.milliseconds)
+        plan.knob("unit", self.unit.ns())
             .knob("from_insert", self.queued)
             .knob("by_disk", self.per_disk)
             .knob("by_flags", self.flag)
@@ -76,13 +70,12 @@ impl tool::Report for Tool {
 
     fn report(&self, _: &Context, session: &Session, state: &mut Self::State, out: &mut Out) -> Result<u64> {
         let (gained, events) = state.step::<biolatency_key>(session.snapshot("hists")?);
-        let (unit, ns) = self.unit();
         let disks = if self.per_disk { Disks::read()? } else { Disks::default() };
         let named = gained.into_iter().map(|(key, hist)| {
             let names = (disks.name(key.dev), flags(key.flags));
-            (names, cbpf_hist { total: hist.total / ns, ..hist })
+            (names, cbpf_hist { total: hist.total / u64::from(self.unit.ns()), ..hist })
         });
-        hists::print(out, self.timestamp, unit, named.collect(), |(disk, flags), _| {
+        hists::print(out, self.timestamp, self.unit.name(), named.collect(), |(disk, flags), _| {
             let disk = self.per_disk.then_some(("disk", Label::Text(disk.as_bytes())));
             let flags = self.flag.then_some(("flags", Label::Text(flags.as_bytes())));
             disk.into_iter().chain(flags).collect()

@@ -11,9 +11,9 @@ use cbpf_common::options::{Interval, Shared};
 use cbpf_common::out::{Column, Out};
 use cbpf_common::session::Session;
 
-use crate::disks::Disks;
-use crate::run::Context;
-use crate::tool::{self, Report};
+use crate::shared::disks::Disks;
+use crate::cli::run::Context;
+use crate::cli::tool::{self, Report};
 
 #[derive(clap::Args)]
 pub struct Tool {
@@ -30,9 +30,9 @@ pub struct Tool {
 impl tool::Tool for Tool {
     const NAME: &'static str = "biopattern";
     const ABOUT: &'static str = "Show how much of the I/O of each disk is random, and how much sequential";
-    const NOTES: &'static str = "Sequential is what begins where the I/O before it ended, in the order of completion. Only the \
-        I/O of the scope is looked at: what others do to the disk in between changes nothing here, though it moves the \
-        disk's head. The first I/O of a disk is neither, but counts.";
+    const NOTES: &'static str = "An I/O is sequential if it begins where the I/O before it ended, in the order of \
+        completion. Only the I/O of the scope is considered: what others do to the disk in between changes nothing \
+        here, though it moves the disk's head. The first I/O of a disk is neither, but counts.";
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
         ("cbpf biopattern", "your I/O by disk, until Ctrl-C"),
         ("cbpf biopattern -T 1 10", "ten times a second's I/O"),

@@ -1,31 +1,35 @@
 //! biosnoop: block I/O, request by request.
 
 use std::cell::OnceCell;
+use std::time::Duration;
 
 use anyhow::Result;
 use cbpf_bpf::events::biosnoop_event;
 use cbpf_common::engine::Plan;
-use cbpf_common::options::Shared;
+use cbpf_common::options::{self, Shared};
 use cbpf_common::out::{Column, Row, until_nul};
 
-use crate::disks::Disks;
-use crate::run::Context;
-use crate::tool::{self, Stream};
+use crate::shared::disks::Disks;
+use crate::cli::run::Context;
+use crate::cli::tool::{self, Stream};
 
 #[derive(clap::Args)]
 pub struct Tool {
-    /// Print how long each I/O was in the queue of an I/O scheduler too
+    /// Also print how long each I/O was in the queue of an I/O scheduler
     #[arg(short = 'Q', long)]
     queued: bool,
     /// Only this disk
     #[arg(short, long, value_name = "DISK")]
     disk: Option<String>,
-    /// Only I/O that took at least so many milliseconds from issue to completion
+    /// Only I/O that took at least this many milliseconds from issue to completion
     #[arg(short, long, value_name = "MS", default_value = "0", value_parser = milliseconds)]
     min: u64,
     /// Print the time of day instead of the seconds since the start
     #[arg(short, long)]
     timestamp: bool,
+    /// End after so many seconds
+    #[arg(value_name = "DURATION", value_parser = options::seconds)]
+    stop_after: Option<Duration>,
     /// Read when the first row is printed.
     #[arg(skip)]
     disks: OnceCell<Disks>,
@@ -41,16 +45,20 @@ fn milliseconds(text: &str) -> Result<u64, String> {
 impl tool::Tool for Tool {
     const NAME: &'static str = "biosnoop";
     const ABOUT: &'static str = "Trace block I/O: who, where, how much and how long";
-    const NOTES: &'static str = "T is R (read), W (write), D (discard), DE (secure erase), F (flush) or N (anything else), behind \
-        an F if a flush comes first; then F (forced to the medium), A (read ahead), S (synchronous), M (metadata). \
-        An I/O is whose task submitted it. What a file system's journal writes for an fsync is not: its own thread does \
-        that. Nor is writeback, except in scope container, where it counts by the cgroup that made it necessary, \
-        without a name.";
+    const NOTES: &'static str = "T is R (read), W (write), D (discard), DE (secure erase), F (flush) or N (anything \
+        else), preceded by F if a flush comes first, and followed by F (force unit access), A (read ahead), S \
+        (synchronous), M (metadata). An I/O belongs to the task that submitted it. What a file system's journal \
+        writes for an fsync does not: its own thread submits that. Nor does writeback, except in scope container, \
+        where it counts by the cgroup that caused it, without a name.";
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
-        ("cbpf biosnoop", "every block I/O of yours when it is done"),
-        ("cbpf biosnoop -m 10 -Q", "those that took 10 ms and more, with the scheduler's part"),
+        ("cbpf biosnoop", "every block I/O of yours when it completes"),
+        ("cbpf biosnoop -m 10 -Q 60", "those that took 10 ms or more, with the time in the scheduler, for a minute"),
         ("cbpf biosnoop -d sda -- make", "what `make` reads from sda and writes to it"),
     ];
+
+    fn duration(&self) -> Option<Duration> {
+        self.stop_after
+    }
 
     fn plan(&self, _: &Shared, plan: &mut Plan) -> Result<()> {
         plan.knob("min_ns", self.min)
@@ -121,7 +129,8 @@ mod tests {
     use super::*;
 
     fn show(queued: bool, e: biosnoop_event, format: Format) -> String {
-        let tool = Tool { queued, disk: None, min: 0, timestamp: false, disks: OnceCell::from(Disks::default()) };
+        let disks = OnceCell::from(Disks::default());
+        let tool = Tool { queued, disk: None, min: 0, timestamp: false, stop_after: None, disks };
         let columns = tool.columns();
         let mut out = Out::memory(format);
         out.row("event", Some(0), &columns, |row| tool.row(&Context::test(), &e, &[], row)).unwrap();

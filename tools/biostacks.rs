@@ -7,23 +7,22 @@ use anyhow::Result;
 use cbpf_bpf::events::{biostacks_key, cbpf_comm, cbpf_hist};
 use cbpf_common::delta::Cumulative as _;
 use cbpf_common::engine::Plan;
-use cbpf_common::options::{self, Shared};
+use cbpf_common::options::{self, Shared, Unit};
 use cbpf_common::out::{Hist, Label, Out, until_nul};
 use cbpf_common::session::Session;
 
-use crate::disks::Disks;
-use crate::run::Context;
-use crate::tool::{self, Report};
+use crate::shared::disks::Disks;
+use crate::cli::run::Context;
+use crate::cli::tool::{self, Report};
 
 #[derive(clap::Args)]
 pub struct Tool {
     /// Only this disk
     #[arg(short, long, value_name = "DISK")]
     disk: Option<String>,
-    /// Milliseconds instead of microseconds
-    #[arg(short, long)]
-    milliseconds: bool,
-    /// Report after so many seconds instead of at the end
+    #[command(flatten)]
+    unit: Unit,
+    /// Report after this many seconds instead of at the end
     #[arg(value_name = "DURATION", value_parser = options::seconds)]
     stop_after: Option<Duration>,
 }
@@ -31,17 +30,21 @@ pub struct Tool {
 impl tool::Tool for Tool {
     const NAME: &'static str = "biostacks";
     const ABOUT: &'static str = "Summarize how long block I/O takes, by process, disk and kernel stack";
-    const NOTES: &'static str = "The stack is that of the task that submitted the I/O, innermost function first; the time is the one \
-        from issue to completion. Writeback, which counts in scope container by the cgroup that made it necessary, has \
-        neither name nor stack.";
+    const NOTES: &'static str = "The stack is that of the task that submitted the I/O, innermost function first; the \
+        time is from issue to completion. Writeback, which counts in scope container by the cgroup that caused it, \
+        has neither name nor stack.";
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
         ("cbpf biostacks 10", "where your I/O comes from, for ten seconds"),
         ("cbpf biostacks -m -d sda", "what goes to sda, in milliseconds"),
         ("cbpf biostacks -- git gc", "why a program reads and writes"),
     ];
 
+    fn duration(&self) -> Option<Duration> {
+        self.stop_after
+    }
+
     fn plan(&self, _: &Shared, plan: &mut Plan) -> Result<()> {
-        plan.knob("milliseconds", self.milliseconds)
+        plan.knob("unit", self.unit.ns())
             .knob("with_stacks", true)
             .knob("comm_of", cbpf_comm::CBPF_THREAD_COMM.0)
             .knob("only_disk", Disks::only(self.disk.as_deref())?);
@@ -77,8 +80,7 @@ impl Tool {
             ("disk", Label::Text(disk.as_bytes())),
             ("kernel", Label::List(stack)),
         ];
-        let unit = if self.milliseconds { "msecs" } else { "usecs" };
-        out.histogram(&Hist { labels: &labels, sum: Some(hist.total), ..Hist::log2(unit, &hist.slots) })?;
+        out.histogram(&Hist { labels: &labels, sum: Some(hist.total), ..Hist::log2(self.unit.name(), &hist.slots) })?;
         out.line("")
     }
 }
@@ -87,7 +89,7 @@ impl Report for Tool {
     type State = ();
 
     fn interval(&self) -> (Option<Duration>, Option<u64>) {
-        (self.stop_after, self.stop_after.map(|_| 1))
+        (None, None)
     }
 
     fn report(&self, context: &Context, session: &Session, (): &mut (), out: &mut Out) -> Result<u64> {
@@ -115,7 +117,7 @@ mod tests {
     use super::*;
 
     fn show(pid: u32, stack: &[&str], format: Format) -> String {
-        let tool = Tool { disk: None, milliseconds: false, stop_after: None };
+        let tool = Tool { disk: None, unit: Unit { milliseconds: false }, stop_after: None };
         let mut hist = cbpf_hist { total: 40, ..Default::default() };
         hist.slots[3] = 4;
         hist.comm[..2].copy_from_slice(b"dd");

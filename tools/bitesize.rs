@@ -6,13 +6,13 @@ use anyhow::Result;
 use cbpf_bpf::events::{bitesize_key, cbpf_hist};
 use cbpf_common::delta::Deltas;
 use cbpf_common::engine::Plan;
-use cbpf_common::options::{Interval, Shared};
+use cbpf_common::options::{self, Interval, Shared};
 use cbpf_common::out::{Hist, Label, Out, until_nul};
 use cbpf_common::session::Session;
 
-use crate::disks::Disks;
-use crate::run::Context;
-use crate::tool::{self, Report};
+use crate::shared::disks::Disks;
+use crate::cli::run::Context;
+use crate::cli::tool::{self, Report};
 
 #[derive(clap::Args)]
 pub struct Tool {
@@ -20,7 +20,7 @@ pub struct Tool {
     #[arg(short = 'T', long)]
     timestamp: bool,
     /// Only threads whose name begins with this
-    #[arg(short, long, value_name = "NAME")]
+    #[arg(short, long, value_name = "NAME", value_parser = options::comm)]
     comm: Option<String>,
     /// Only this disk
     #[arg(short, long, value_name = "DISK")]
@@ -32,8 +32,8 @@ pub struct Tool {
 impl tool::Tool for Tool {
     const NAME: &'static str = "bitesize";
     const ABOUT: &'static str = "Summarize how large block I/O is, as a histogram for each name";
-    const NOTES: &'static str = "The name is that of the thread that submitted the I/O. Writeback, which counts in scope container \
-        by the cgroup that made it necessary, has none.";
+    const NOTES: &'static str = "The name is that of the thread that submitted the I/O. Writeback, which counts in \
+        scope container by the cgroup that caused it, has none.";
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
         ("cbpf bitesize", "all of your I/O by name, until Ctrl-C"),
         ("cbpf bitesize -T 1 10", "ten times a second's I/O"),

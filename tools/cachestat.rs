@@ -7,13 +7,13 @@ use anyhow::Result;
 use cbpf_bpf::events::{cachestat_what, cbpf_tally};
 use cbpf_common::delta::Deltas;
 use cbpf_common::engine::Plan;
-use cbpf_common::options::{Interval, Shared};
+use cbpf_common::options::{EachSecond, Shared};
 use cbpf_common::out::{Column, Out};
 use cbpf_common::owner::Scope;
 use cbpf_common::session::Session;
 
-use crate::run::Context;
-use crate::tool::{self, Report};
+use crate::cli::run::Context;
+use crate::cli::tool::{self, Report};
 
 #[derive(clap::Args)]
 pub struct Tool {
@@ -21,15 +21,16 @@ pub struct Tool {
     #[arg(short = 'T', long)]
     timestamp: bool,
     #[command(flatten)]
-    interval: Interval,
+    interval: EachSecond,
 }
 
 impl tool::Tool for Tool {
     const NAME: &'static str = "cachestat";
-    const ABOUT: &'static str = "Show how much of what is read is in the page cache, each second";
-    const NOTES: &'static str = "Counted are folios: what the page cache keeps as one, a page or several (before Linux 5.16: pages). \
-        What is read ahead counts as a miss of who caused it; what is overwritten in the cache in the same period hides as many \
-        misses. BUFFERS_MB and CACHED_MB are those of the whole machine, and for --scope host.";
+    const ABOUT: &'static str = "Show hits and misses of the page cache, each second";
+    const NOTES: &'static str = "The unit is folios: what the page cache keeps as one, a page or several (before \
+        Linux 5.16: pages). What is read ahead counts as a miss of the task that caused it; what is overwritten in \
+        the cache in the same period hides as many misses. BUFFERS_MB and CACHED_MB are those of the whole machine, \
+        and shown only with --scope host.";
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
         ("cbpf cachestat", "every second, hits and misses of your processes"),
         ("cbpf cachestat -T 10 6", "for a minute, with the time"),
@@ -99,7 +100,7 @@ impl Report for Tool {
     type State = Deltas<cbpf_tally>;
 
     fn interval(&self) -> (Option<Duration>, Option<u64>) {
-        (Some(self.interval.interval.unwrap_or(Duration::from_secs(1))), self.interval.count)
+        (Some(self.interval.interval), self.interval.count)
     }
 
     fn table(&self) -> Vec<Column> {
@@ -134,7 +135,7 @@ mod tests {
 
     #[test]
     fn the_machines_memory_stands_there_only_if_it_may_be_told() {
-        let tool = Tool { timestamp: false, interval: Interval { interval: None, count: None } };
+        let tool = Tool { timestamp: false, interval: EachSecond { interval: Duration::from_secs(1), count: None } };
         let show = |memory| {
             let mut out = Out::memory(Format::Text);
             tool.print(&mut out, &seen(&gained([4, 0, 1, 0])), memory).expect("memory");

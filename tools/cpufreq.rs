@@ -12,12 +12,12 @@ use cbpf_common::out::{Hist, Label, Out, until_nul};
 use cbpf_common::owner::Scope;
 use cbpf_common::session::Session;
 
-use crate::run::Context;
-use crate::tool::{self, Report};
+use crate::cli::run::Context;
+use crate::cli::tool::{self, Report};
 
 #[derive(clap::Args)]
 pub struct Tool {
-    /// Samples a second on each CPU
+    /// Samples per second on each CPU
     #[arg(short, long, value_name = "HERTZ", default_value_t = 99, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     frequency: u64,
 }
@@ -40,14 +40,14 @@ fn frequencies() -> Vec<u32> {
 
 impl tool::Tool for Tool {
     const NAME: &'static str = "cpufreq";
-    const ABOUT: &'static str = "Sample how fast the CPUs run that tasks have, as a histogram for each name";
-    const NOTES: &'static str = "A sample is taken when a task of the scope has the CPU. The frequency is the one that the kernel \
-        has set: where the hardware chooses by itself (intel_pstate, amd-pstate) it stays what it was at the start. Virtual \
-        machines mostly know none at all. Where perf events are not to be had, as by a token, samples are taken when the scheduler \
-        accounts for the time that tasks have run: as many, each with the frequency of that moment, up to a tick late; before \
-        Linux 5.16 none of real-time tasks.";
+    const ABOUT: &'static str = "Sample the frequency of the CPUs that tasks run on, as a histogram for each name";
+    const NOTES: &'static str = "A sample is taken when a task of the scope has the CPU. The frequency is the one \
+        that the kernel has set: where the hardware chooses by itself (intel_pstate, amd-pstate) it stays what it was \
+        at the start. Most virtual machines have none at all. Where perf events are not available, as with a token, \
+        samples are taken when the scheduler accounts for the time that tasks have run: as many, each with the \
+        frequency at that moment, up to a tick late; before Linux 5.16, none of real-time tasks.";
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
-        ("cbpf cpufreq -d 5", "how fast your tasks are run, for 5 seconds"),
+        ("cbpf cpufreq -d 5", "the frequencies that your tasks run at, for 5 seconds"),
         ("cbpf cpufreq -f 199 -- make", "the same for a build, with more samples"),
         ("sudo cbpf cpufreq --scope host", "every CPU of the machine, idle or not"),
     ];
@@ -55,7 +55,7 @@ impl tool::Tool for Tool {
     fn plan(&self, shared: &Shared, plan: &mut Plan) -> Result<()> {
         let khz = frequencies();
         if khz.is_empty() {
-            let why = format!("no CPU of this machine says how fast it runs ({CPU}/cpu*/cpufreq: there is no driver)");
+            let why = format!("no CPU of this machine reports its frequency ({CPU}/cpu*/cpufreq: there is no driver)");
             return Err(Refused { tool: Self::NAME, reasons: vec![why] }.into());
         }
         let bytes: Vec<u8> = khz.iter().flat_map(|khz| khz.to_ne_bytes()).collect();

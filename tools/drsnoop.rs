@@ -6,8 +6,8 @@ use cbpf_common::engine::Plan;
 use cbpf_common::options::Shared;
 use cbpf_common::out::{Column, Row, until_nul};
 
-use crate::run::Context;
-use crate::tool::{self, Stream};
+use crate::cli::run::Context;
+use crate::cli::tool::{self, Stream};
 
 #[derive(clap::Args)]
 pub struct Tool {
@@ -18,8 +18,9 @@ pub struct Tool {
 
 impl tool::Tool for Tool {
     const NAME: &'static str = "drsnoop";
-    const ABOUT: &'static str = "Trace tasks that wait because they have to free memory themselves";
-    const NOTES: &'static str = "Of KIND cgroup is the limit of a cgroup, of KIND machine that of the whole machine.";
+    const ABOUT: &'static str = "Trace direct reclaim: tasks that must free memory before they get any";
+    const NOTES: &'static str = "KIND is cgroup if the limit of a cgroup was reached, machine if the whole machine \
+        was short of memory.";
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
         ("cbpf drsnoop", "each of your tasks that waits for memory, and how long"),
         ("cbpf drsnoop --scope container", "whether a container suffers from its memory limit"),

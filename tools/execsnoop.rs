@@ -3,11 +3,11 @@
 use anyhow::Result;
 use cbpf_bpf::events::{cbpf_flag, execsnoop_event};
 use cbpf_common::engine::Plan;
-use cbpf_common::options::Shared;
+use cbpf_common::options::{self, Shared};
 use cbpf_common::out::{Column, Mark, Row, until_nul};
 
-use crate::run::Context;
-use crate::tool::{self, Stream};
+use crate::cli::run::Context;
+use crate::cli::tool::{self, Stream};
 
 #[derive(clap::Args)]
 pub struct Tool {
@@ -17,32 +17,32 @@ pub struct Tool {
     /// Print the seconds since the start
     #[arg(short, long)]
     timestamp: bool,
-    /// Print failed attempts too
+    /// Include execs that failed
     #[arg(short = 'x', long)]
     fails: bool,
     /// Put each argument in double quotes
     #[arg(short, long)]
     quote: bool,
     /// Only programs whose name contains this
-    #[arg(short, long, value_name = "NAME")]
+    #[arg(short, long, value_name = "NAME", value_parser = options::comm)]
     name: Option<String>,
-    /// Only command lines that contain this: the file and the arguments, with blanks between them
+    /// Only command lines that contain this: the file and the arguments, separated by blanks
     #[arg(short, long, value_name = "LINE", allow_hyphen_values = true)]
     line: Option<String>,
     /// Print the uid
     #[arg(short = 'U', long)]
     print_uid: bool,
-    /// Print at most so many arguments, the file itself being one of them
+    /// Print at most this many arguments, the file itself being one of them
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=512))]
     max_args: u32,
 }
 
 impl tool::Tool for Tool {
     const NAME: &'static str = "execsnoop";
-    const ABOUT: &'static str = "Trace the start of programs";
+    const ABOUT: &'static str = "Trace new programs (exec)";
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
         ("cbpf execsnoop", "every program that your processes start"),
-        ("cbpf execsnoop -x -- ./configure", "what it starts, and where it looks for programs in vain"),
+        ("cbpf execsnoop -x -- ./configure", "what it starts, and where it does not find programs"),
         ("cbpf execsnoop -q -l ' -O2 '", "command lines with that option, each argument quoted"),
     ];
 
@@ -54,13 +54,26 @@ impl tool::Tool for Tool {
     }
 }
 
-/// The file, and the arguments that follow argv[0]; argv[0] by itself.
-fn parts<'a>(e: &execsnoop_event, tail: &'a [u8]) -> (&'a [u8], Vec<&'a [u8]>) {
+/// The file, and the arguments, argv[0] being the first.
+fn parts<'a>(e: &execsnoop_event, tail: &'a [u8]) -> (&'a [u8], impl Iterator<Item = &'a [u8]> + Clone) {
     let (file, args) = tail.split_at_checked(e.file_len as usize).unwrap_or_default();
     let args = args.get(..e.args_len as usize).unwrap_or_default();
-    let args = args.strip_suffix(b"\0").unwrap_or(args);
-    let args = if e.args_len == 0 { Vec::new() } else { args.split(|b| *b == 0).collect() };
-    (until_nul(file), args)
+    let args = (e.args_len != 0).then(|| args.strip_suffix(b"\0").unwrap_or(args).split(|b| *b == 0));
+    (until_nul(file), args.into_iter().flatten())
+}
+
+/// Whether the file and the arguments that follow argv[0], with blanks between them, contain `line`.
+fn contains<'a>(file: &'a [u8], args: impl Iterator<Item = &'a [u8]> + Clone, line: &[u8]) -> bool {
+    let blank: &[u8] = b" ";
+    let mut rest = file.iter().chain(args.skip(1).flat_map(|arg| blank.iter().chain(arg)));
+    loop {
+        if rest.clone().take(line.len()).eq(line) {
+            return true;
+        }
+        if rest.next().is_none() {
+            return false;
+        }
+    }
 }
 
 impl Stream for Tool {
@@ -82,10 +95,8 @@ impl Stream for Tool {
     }
 
     fn keep(&self, e: &execsnoop_event, tail: &[u8]) -> bool {
-        let Some(line) = self.line.as_deref().filter(|line| !line.is_empty()) else { return true };
         let (file, args) = parts(e, tail);
-        let whole = [&[file], args.get(1..).unwrap_or_default()].concat().join(&b' ');
-        whole.windows(line.len()).any(|part| part == line.as_bytes())
+        self.line.as_deref().is_none_or(|line| contains(file, args, line.as_bytes()))
     }
 
     fn row(&self, context: &Context, e: &execsnoop_event, tail: &[u8], row: &mut Row<'_>) {
@@ -94,7 +105,7 @@ impl Stream for Tool {
         let max = self.max_args as usize;
         let mark = if flag(cbpf_flag::CBPF_FAULT) {
             Mark::Fault
-        } else if flag(cbpf_flag::CBPF_CUT) || args.len() > max {
+        } else if flag(cbpf_flag::CBPF_CUT) || args.clone().count() > max {
             Mark::Cut
         } else {
             Mark::Whole
@@ -104,11 +115,11 @@ impl Stream for Tool {
             .u64(e.head.pid)
             .opt_u64((e.ppid != 0).then_some(e.ppid))
             .i64(e.ret);
-        match args.first() {
+        match args.clone().next() {
             Some(name) => row.text(name),
             None => row.none(),
         };
-        row.list([file].into_iter().chain(args.iter().skip(1).copied()).take(max), self.quote, mark);
+        row.list([file].into_iter().chain(args.skip(1)).take(max), self.quote, mark);
     }
 }
 

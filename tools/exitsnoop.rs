@@ -8,31 +8,31 @@ use cbpf_common::engine::Plan;
 use cbpf_common::options::Shared;
 use cbpf_common::out::{Column, Row, until_nul};
 
-use crate::run::Context;
-use crate::tool::{self, Stream};
+use crate::cli::run::Context;
+use crate::cli::tool::{self, Stream};
 
 #[derive(clap::Args)]
 pub struct Tool {
     /// Print the time
     #[arg(short, long)]
     timestamp: bool,
-    /// Only what ended with a code other than 0, or by a signal
+    /// Only exits with a code other than 0, or by a signal
     #[arg(short = 'x', long)]
     failed: bool,
-    /// Print each thread that ends instead of each process
+    /// Print each thread that exits instead of each process
     #[arg(short = 'T', long)]
     threaded: bool,
 }
 
 impl tool::Tool for Tool {
     const NAME: &'static str = "exitsnoop";
-    const ABOUT: &'static str = "Trace the end of processes: how old they were, and why they ended";
-    const NOTES: &'static str = "A process ends with the last of its threads. The code is what its parent is told; with -T \
-        it is the thread's own.";
+    const ABOUT: &'static str = "Trace exits of processes: their age and cause";
+    const NOTES: &'static str = "A process exits with the last of its threads. The code is what its parent is told; \
+        with -T it is the thread's own.";
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
-        ("cbpf exitsnoop", "every process of yours that ends"),
+        ("cbpf exitsnoop", "every process of yours that exits"),
         ("cbpf exitsnoop -x -- make -j8", "which steps of a build fail, and how"),
-        ("cbpf exitsnoop -T -p 4711", "the threads of one process that end"),
+        ("cbpf exitsnoop -T -p 4711", "the threads of one process that exit"),
     ];
 
     fn plan(&self, _: &Shared, plan: &mut Plan) -> Result<()> {

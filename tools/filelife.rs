@@ -8,24 +8,24 @@ use cbpf_common::engine::Plan;
 use cbpf_common::options::Shared;
 use cbpf_common::out::{Column, Mark, Row, until_nul};
 
-use crate::path;
-use crate::run::{Context, mark};
-use crate::tool::{self, Stream};
+use crate::shared::path;
+use crate::cli::run::{Context, mark};
+use crate::cli::tool::{self, Stream};
 
 #[derive(clap::Args)]
 pub struct Tool {
-    /// Print the full path, as the task's own root directory shows it
+    /// Print the full path, as seen from the task's root directory
     #[arg(short = 'F', long)]
     full_path: bool,
 }
 
 impl tool::Tool for Tool {
     const NAME: &'static str = "filelife";
-    const ABOUT: &'static str = "Trace files that are deleted soon after they were made";
-    const NOTES: &'static str = "The file was made while the trace ran, by one of your tasks, and PID deleted its last name. Of all files made \
-        the last 8192 or so are remembered.";
+    const ABOUT: &'static str = "Trace files that are deleted soon after they were created";
+    const NOTES: &'static str = "The file was created while the trace ran, by one of your tasks, and PID deleted its \
+        last name. Of all files created, the last 8192 or so are remembered.";
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
-        ("cbpf filelife", "files that your processes make and delete, and how old those become"),
+        ("cbpf filelife", "files that your processes create and delete, and their age"),
         ("cbpf filelife -F -- make", "the temporary files of `make` and its children, with full paths"),
     ];
 

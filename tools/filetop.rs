@@ -7,29 +7,29 @@ use anyhow::Result;
 use cbpf_bpf::events::{filetop_key, filetop_value};
 use cbpf_common::delta::Deltas;
 use cbpf_common::engine::Plan;
-use cbpf_common::options::{Interval, Shared};
+use cbpf_common::options::{EachSecond, Shared};
 use cbpf_common::out::{Column, Format, Out, until_nul};
 use cbpf_common::session::Session;
 
-use crate::run::Context;
-use crate::tool::{self, Report};
+use crate::cli::run::Context;
+use crate::cli::tool::{self, Report};
 
 #[derive(clap::Args)]
 pub struct Tool {
     /// Do not clear the screen
     #[arg(short = 'C', long)]
     noclear: bool,
-    /// Sockets, pipes and devices too
+    /// Include sockets, pipes and devices
     #[arg(short, long)]
     all: bool,
     /// What to sort by
     #[arg(short, long, value_name = "WHAT", default_value = "all")]
     sort: Sort,
-    /// Print only so many rows; 20 unless told, and all with --json
+    /// Print at most this many rows [default: 20, with --json all]
     #[arg(short, long, value_name = "ROWS", value_parser = clap::value_parser!(u32).range(1..))]
     rows: Option<u32>,
     #[command(flatten)]
-    interval: Interval,
+    interval: EachSecond,
 }
 
 /// What a report is sorted by.
@@ -50,11 +50,11 @@ enum Sort {
 impl tool::Tool for Tool {
     const NAME: &'static str = "filetop";
     const ABOUT: &'static str = "Show the files that are read and written most, by thread";
-    const NOTES: &'static str = "T is R for a regular file, S a socket, O anything else. R_Kb and W_Kb are what was read and written, not \
-        what was asked for. What io_uring, sendfile and memory maps move is not in it.";
+    const NOTES: &'static str = "T is R for a regular file, S a socket, O anything else. R_Kb and W_Kb are what was \
+        read and written, not what was asked for. What io_uring, sendfile and memory maps transfer is not included.";
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
         ("cbpf filetop", "every second, the 20 files that your processes use most"),
-        ("cbpf filetop -C -a -s wbytes 5", "every 5 seconds, below each other, sockets too, by bytes written"),
+        ("cbpf filetop -C -a -s wbytes 5", "every 5 seconds, without clearing the screen, with sockets, by bytes written"),
     ];
 
     fn plan(&self, _: &Shared, plan: &mut Plan) -> Result<()> {
@@ -133,7 +133,7 @@ impl Report for Tool {
     }
 
     fn interval(&self) -> (Option<Duration>, Option<u64>) {
-        (Some(self.interval.interval.unwrap_or(Duration::from_secs(1))), self.interval.count)
+        (Some(self.interval.interval), self.interval.count)
     }
 
     fn report(&self, _: &Context, session: &Session, seen: &mut Self::State, out: &mut Out) -> Result<u64> {
@@ -146,7 +146,7 @@ impl Report for Tool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tool::parsed;
+    use crate::cli::tool::parsed;
 
     fn used(tid: u32, reads: u64, write_bytes: u64) -> (filetop_key, filetop_value) {
         let key = filetop_key { tid, pid: 5, inode: 9, dev: 8 << 20 | 1, ..Default::default() };

@@ -6,14 +6,14 @@ use anyhow::Result;
 use cbpf_bpf::events::{cbpf_file_op, cbpf_hist};
 use cbpf_common::delta::Deltas;
 use cbpf_common::engine::Plan;
-use cbpf_common::options::{Interval, Shared};
+use cbpf_common::options::{Interval, Shared, Unit};
 use cbpf_common::out::{Label, Out};
 use cbpf_common::session::Session;
 
-use crate::fs::Kind;
-use crate::hists;
-use crate::run::Context;
-use crate::tool::{self, Report};
+use crate::shared::fs::Kind;
+use crate::shared::hists;
+use crate::cli::run::Context;
+use crate::cli::tool::{self, Report};
 
 #[derive(clap::Args)]
 pub struct Tool {
@@ -22,19 +22,18 @@ pub struct Tool {
     /// Print the time of each report
     #[arg(short = 'T', long)]
     timestamp: bool,
-    /// Milliseconds instead of microseconds
-    #[arg(short, long)]
-    milliseconds: bool,
+    #[command(flatten)]
+    unit: Unit,
     #[command(flatten)]
     interval: Interval,
 }
 
 impl tool::Tool for Tool {
     const NAME: &'static str = "fsdist";
-    const ABOUT: &'static str = "Show how long reads, writes, opens, syncs and looks at files take, as histograms";
-    const NOTES: &'static str = "The time is that of the system call, an open has the walk to the file in it. getattr (stat and its \
-        kin) is left out where the kernel lets no functions be traced. What io_uring does is no system call. \
-        ext4dist, xfsdist, overlaydist and so on are fsdist -t of that kind.";
+    const ABOUT: &'static str = "Show how long reads, writes, opens, syncs and stats of files take, as histograms";
+    const NOTES: &'static str = "The time is that of the system call; that of an open includes the path lookup. \
+        getattr (stat and related calls) is left out where kernel functions cannot be traced. What io_uring does is \
+        not a system call. ext4dist, xfsdist, overlaydist and so on are fsdist -t with that kind.";
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
         ("cbpf fsdist 5", "every 5 seconds, how long your files took, on whatever file system"),
         ("cbpf fsdist -t overlay -m", "those of a container's image, in milliseconds"),
@@ -47,7 +46,7 @@ impl tool::Tool for Tool {
 
     fn plan(&self, _: &Shared, plan: &mut Plan) -> Result<()> {
         self.kind.plan(plan);
-        plan.knob("milliseconds", self.milliseconds).knob("with_getattr", true);
+        plan.knob("unit", self.unit.ns()).knob("with_getattr", true);
         Ok(())
     }
 }
@@ -72,8 +71,7 @@ impl Report for Tool {
 
     fn report(&self, _: &Context, session: &Session, seen: &mut Self::State, out: &mut Out) -> Result<u64> {
         let (gained, events) = seen.step(session.snapshot::<u32, cbpf_hist>("hists")?);
-        let unit = if self.milliseconds { "msecs" } else { "usecs" };
-        hists::print(out, self.timestamp, unit, gained, |op, _| vec![("operation", Label::Text(name(*op).as_bytes()))])?;
+        hists::print(out, self.timestamp, self.unit.name(), gained, |op, _| vec![("operation", Label::Text(name(*op).as_bytes()))])?;
         Ok(events)
     }
 }

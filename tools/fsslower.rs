@@ -8,18 +8,18 @@ use cbpf_common::engine::Plan;
 use cbpf_common::options::Shared;
 use cbpf_common::out::{Column, Row, until_nul};
 
-use crate::fs::Kind;
-use crate::run::Context;
-use crate::tool::{self, Stream};
+use crate::shared::fs::Kind;
+use crate::cli::run::Context;
+use crate::cli::tool::{self, Stream};
 
 #[derive(clap::Args)]
 pub struct Tool {
     #[command(flatten)]
     kind: Kind,
-    /// Only what takes so many milliseconds or longer; 0: everything
+    /// Only what takes this many milliseconds or longer; 0: everything
     #[arg(short, long, value_name = "MS", default_value = "10", value_parser = milliseconds)]
     min: Duration,
-    /// One line with commas for each
+    /// Print comma-separated values
     #[arg(short, long)]
     csv: bool,
 }
@@ -31,10 +31,11 @@ fn milliseconds(text: &str) -> Result<Duration, String> {
 
 impl tool::Tool for Tool {
     const NAME: &'static str = "fsslower";
-    const ABOUT: &'static str = "Trace reads, writes, opens and syncs of files that take long";
-    const NOTES: &'static str = "T is R for a read, W a write, O an open, F an fsync. The time is that of the system call, an open has \
-        the walk to the file in it. BYTES is the call's result, less than 0 an error. What io_uring does is no system call. \
-        ext4slower, xfsslower, overlayslower and so on are fsslower -t of that kind.";
+    const ABOUT: &'static str = "Trace slow reads, writes, opens and syncs of files";
+    const NOTES: &'static str = "T is R for a read, W a write, O an open, F an fsync. The time is that of the system \
+        call; that of an open includes the path lookup. BYTES is the call's result; a negative number is an error. \
+        What io_uring does is not a system call. ext4slower, xfsslower, overlayslower and so on are fsslower -t with \
+        that kind.";
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
         ("cbpf fsslower", "what takes 10 ms or longer, on whatever file system"),
         ("cbpf fsslower -t overlay -m 1", "1 ms or longer in a container's image"),
@@ -62,10 +63,11 @@ fn letter(op: u32) -> &'static str {
     }
 }
 
-/// `ENDTIME_ns,TASK,PID,TYPE,BYTES,OFFSET_b,LATENCY_us,FILE`. A name may hold commas: it is the last.
+/// `ENDTIME_ns,TASK,PID,TYPE,BYTES,OFFSET_b,LATENCY_us,FILE`. A name may hold commas: the file's
+/// is the last, in the task's they become semicolons.
 fn csv(e: &fsslower_event) -> Vec<u8> {
     let mut line = format!("{},", e.head.ts).into_bytes();
-    line.extend_from_slice(until_nul(&e.head.comm));
+    line.extend(until_nul(&e.head.comm).iter().map(|byte| if *byte == b',' { b';' } else { *byte }));
     let (pid, t, us) = (e.head.pid, letter(e.op), e.took / 1000);
     line.extend_from_slice(format!(",{pid},{t},{},{},{us},", e.ret, e.offset).as_bytes());
     line.extend_from_slice(until_nul(&e.name));
@@ -121,7 +123,7 @@ impl Stream for Tool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tool::parsed;
+    use crate::cli::tool::parsed;
     use cbpf_common::out::{Format, Out};
 
     fn show(args: &[&str], e: &fsslower_event) -> String {
@@ -138,14 +140,14 @@ mod tests {
         let mut e = fsslower_event { took: 12_345_678, offset: 8192, ret: 100, op: 1, ..Default::default() };
         e.head.pid = 7;
         e.head.ts = 5;
-        e.head.comm[..2].copy_from_slice(b"dd");
+        e.head.comm[..3].copy_from_slice(b"d,d");
         e.name[..3].copy_from_slice(b"a,b");
         e.fs[..4].copy_from_slice(b"ext4");
         let text = show(&[], &e);
-        assert!(text.ends_with(" dd               7       R 100     8          12.35 a,b\n"), "{text}");
+        assert!(text.ends_with(" d,d              7       R 100     8          12.35 a,b\n"), "{text}");
         assert_eq!(
             show(&["--csv"], &e),
-            "ENDTIME_ns,TASK,PID,TYPE,BYTES,OFFSET_b,LATENCY_us,FILE\n5,dd,7,R,100,8192,12345,a,b\n"
+            "ENDTIME_ns,TASK,PID,TYPE,BYTES,OFFSET_b,LATENCY_us,FILE\n5,d;d,7,R,100,8192,12345,a,b\n"
         );
         e.op = cbpf_file_op::CBPF_FILE_FSYNC.0;
         e.fs[0] = 0;

@@ -13,9 +13,9 @@ use cbpf_common::options::{Shared, seconds};
 use cbpf_common::out::{Label, Out};
 use cbpf_common::session::Session;
 
-use crate::hists;
-use crate::run::{Context, Usage};
-use crate::tool::{self, Report};
+use crate::shared::hists;
+use crate::cli::run::{Context, Usage};
+use crate::cli::tool::{self, Report};
 
 #[derive(clap::Args)]
 pub struct Tool {
@@ -28,13 +28,13 @@ pub struct Tool {
     /// Microseconds instead of nanoseconds
     #[arg(short = 'u', long, group = "unit_of_time")]
     microseconds: bool,
-    /// Report every so many seconds instead of once at the end
+    /// Report every SECONDS seconds instead of once at the end
     #[arg(short, long, value_name = "SECONDS", value_parser = seconds)]
     interval: Option<Duration>,
     /// Print the time above each report
     #[arg(short = 'T', long)]
     timestamp: bool,
-    /// Put kprobes at a function of the kernel even where trampolines can be
+    /// Use kprobes for a kernel function even where trampolines would work
     #[arg(short, long)]
     kprobes: bool,
 }
@@ -45,10 +45,11 @@ const USER: [u32; 2] = [4, 5];
 
 impl tool::Tool for Tool {
     const NAME: &'static str = "funclatency";
-    const ABOUT: &'static str = "Show how long calls of a function of the kernel or of a program take, as a histogram";
-    const NOTES: &'static str = "Only calls by your own tasks are seen, and only those that return. Calls by interrupts are \
-        nobody's; where a kernel does not say who calls (Debian's 5.10), neither are those by page faults. What the compiler has put into a \
-        function's callers is no call. Of a call within a call of the same function each counts, down to 32 of them.";
+    const ABOUT: &'static str = "Show how long calls of a function take, in the kernel or in a program, as a histogram";
+    const NOTES: &'static str = "Only calls by your own tasks are seen, and only those that return. Calls by \
+        interrupts belong to nobody; where a kernel does not say who calls (Debian's 5.10), neither do those by page \
+        faults. Where the compiler has inlined a function, there is no call. Calls of the function within a call of \
+        it count each, up to 32 deep.";
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
         ("cbpf funclatency -u vfs_read", "how long your tasks' reads take, in microseconds"),
         ("cbpf funclatency -mTi 5 vfs_fsync_range", "every 5 seconds, with the time"),
@@ -75,7 +76,7 @@ impl tool::Tool for Tool {
 }
 
 fn user_function(file: &str, function: &str, pids: &[u32], plan: &mut Plan) -> Result<()> {
-    ensure!(!function.is_empty(), "name a function behind the colon");
+    ensure!(!function.is_empty(), "name a function after the colon");
     ensure!(!file.is_empty() || !pids.is_empty(), "say with -p whose program is meant, or name its file before the colon");
     let files = functions::named(file, pids)?;
     ensure!(!files.is_empty(), "there is no library and no program {file}; give the path of the file");
@@ -95,7 +96,7 @@ fn user_function(file: &str, function: &str, pids: &[u32], plan: &mut Plan) -> R
             seen.push(identity);
         }
     }
-    ensure!(!seen.is_empty(), "the file has no symbol for that function: it is stripped, or the compiler has put it into its callers");
+    ensure!(!seen.is_empty(), "the file has no symbol for that function: it is stripped, or the compiler has inlined it");
     Ok(())
 }
 
@@ -132,7 +133,7 @@ mod tests {
     use clap::FromArgMatches as _;
 
     use super::*;
-    use crate::tool::{Tool as _, parsed};
+    use crate::cli::tool::{Tool as _, parsed};
 
     fn tool(args: &[&str]) -> Tool {
         parsed(args).expect("options")
@@ -167,6 +168,6 @@ mod tests {
         assert!(refusal(&[":main"], &[]).contains("say with -p"));
         assert!(refusal(&["no-such-program:main"], &[]).contains("there is no library"));
         assert!(refusal(&["/etc/passwd:main"], &[]).contains("not an ELF file"));
-        assert!(refusal(&["c:"], &[]).contains("behind the colon"));
+        assert!(refusal(&["c:"], &[]).contains("after the colon"));
     }
 }

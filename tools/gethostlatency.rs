@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use cbpf_bpf::events::{cbpf_flag, gethostlatency_event};
+use cbpf_common::elf::LOOKUPS;
 use cbpf_common::engine::Plan;
 use cbpf_common::functions;
 use cbpf_common::options::Shared;
 use cbpf_common::out::{Column, Mark, Row, until_nul};
 
-use crate::run::{Context, Usage};
-use crate::tool::{self, Stream};
+use crate::cli::run::{Context, Usage};
+use crate::cli::tool::{self, Stream};
 
 #[derive(clap::Args)]
 pub struct Tool {
@@ -21,8 +22,6 @@ pub struct Tool {
     #[arg(short, long, value_name = "PATH")]
     libc: Option<PathBuf>,
 }
-
-const FUNCTIONS: [&str; 3] = ["getaddrinfo", "gethostbyname", "gethostbyname2"];
 
 /// What a process calls: its C library, or its own executable when that is linked statically.
 fn library_of(pid: u32) -> Result<File> {
@@ -37,7 +36,7 @@ impl tool::Tool for Tool {
     const ABOUT: &'static str = "Trace host name lookups by getaddrinfo and gethostbyname, and how long each took";
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
         ("cbpf gethostlatency", "every lookup of your processes"),
-        ("cbpf gethostlatency -p 1216", "of that process, whichever C library it has"),
+        ("cbpf gethostlatency -p 1216", "those of one process, whichever C library it uses"),
         ("cbpf gethostlatency -- curl -s https://example.org", "what this program looks up"),
     ];
 
@@ -58,7 +57,7 @@ impl tool::Tool for Tool {
             if seen.contains(&(status.dev(), status.ino())) {
                 continue;
             }
-            match functions::find(file, &FUNCTIONS) {
+            match functions::find(file, &LOOKUPS) {
                 Ok(Some(found)) => {
                     plan.at(found);
                     seen.push((status.dev(), status.ino()));
@@ -68,7 +67,7 @@ impl tool::Tool for Tool {
             }
         }
         if seen.is_empty() {
-            let why = fault.map_or_else(|| format!("none of {} is in it", FUNCTIONS.join(", ")), |e| format!("{e:#}"));
+            let why = fault.map_or_else(|| format!("none of {} is in it", LOOKUPS.join(", ")), |e| format!("{e:#}"));
             return Err(Usage(format!("no C library to watch ({why}); name one with --libc PATH")).into());
         }
         Ok(())

@@ -7,25 +7,25 @@ use anyhow::Result;
 use cbpf_bpf::events::{cbpf_hist, cbpf_tally, hardirqs_key};
 use cbpf_common::delta::{Deltas, max};
 use cbpf_common::engine::Plan;
-use cbpf_common::options::{Interval, Shared};
+use cbpf_common::options::{self, Interval, Shared};
 use cbpf_common::out::{Column, Label, Mark, Out, until_nul};
 use cbpf_common::owner::Scope;
 use cbpf_common::session::Session;
 
-use crate::hists::{self, Labels};
-use crate::run::Context;
-use crate::tool::{self, Report};
+use crate::shared::hists::{self, Labels};
+use crate::cli::run::Context;
+use crate::cli::tool::{self, Report};
 
 #[derive(clap::Args)]
 pub struct Tool {
-    /// Count each CPU for itself
+    /// Count each CPU by itself
     #[arg(short = 'C', long = "CPU")]
     by_cpu: bool,
     /// Print histograms instead of sums
     #[arg(short, long)]
     distributed: bool,
     /// Only interrupts on this CPU
-    #[arg(short = 's', long = "cpu", value_name = "CPU", value_parser = clap::value_parser!(i32).range(0..))]
+    #[arg(short = 's', long = "cpu", value_name = "CPU", value_parser = options::cpu)]
     only_cpu: Option<i32>,
     /// Print the time above each report
     #[arg(short = 'T', long)]
@@ -40,10 +40,10 @@ pub struct Tool {
 impl tool::Tool for Tool {
     const NAME: &'static str = "hardirqs";
     const ABOUT: &'static str = "Sum up the time that handlers of device interrupts take";
-    const NOTES: &'static str = "In scopes user and container: only handlers that interrupted one of your own tasks, so what is \
-        shown is time taken from those tasks, and mostly not on behalf of them. In scope host: all handlers. The local \
-        timer and interrupts between CPUs (LOC, RES, CAL, TLB in /proc/interrupts) belong to no device and are not \
-        shown, nor is what a handler leaves to a thread or to a softirq.";
+    const NOTES: &'static str = "In scopes user and container: only handlers that interrupted one of your own tasks, \
+        so what is shown is time taken from those tasks, and mostly not on their behalf. In scope host: all handlers. \
+        The local timer and interrupts between CPUs (LOC, RES, CAL, TLB in /proc/interrupts) belong to no device and \
+        are not shown, nor is what a handler leaves to a thread or to a softirq.";
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
         ("cbpf hardirqs", "which devices interrupt your tasks, and for how long"),
         ("cbpf hardirqs -C -T 1 10", "the same for each CPU, every second, ten times"),
@@ -53,7 +53,7 @@ impl tool::Tool for Tool {
     fn plan(&self, _: &Shared, plan: &mut Plan) -> Result<()> {
         plan.knob("by_cpu", self.by_cpu)
             .knob("distributed", self.distributed)
-            .knob("nanoseconds", self.nanoseconds)
+            .knob("unit", if self.nanoseconds { 1 } else { 1000u32 })
             .knob("only_cpu", self.only_cpu.unwrap_or(-1))
             .knob("with_max", !self.distributed)
             .entries(if self.distributed { "tallies" } else { "hists" }, 1);
@@ -151,7 +151,7 @@ impl Report for Tool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tool::parsed;
+    use crate::cli::tool::parsed;
     use cbpf_common::out::Format;
 
     fn text(format: Format, args: &[&str]) -> String {

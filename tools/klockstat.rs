@@ -10,40 +10,40 @@ use cbpf_bpf::events::{klockstat_key, klockstat_most, klockstat_stat};
 use cbpf_common::delta::{self, Cumulative as _, Deltas};
 use cbpf_common::engine::Plan;
 use cbpf_common::options::{self, Shared};
-use cbpf_common::out::{Column, Mark, Out, until_nul};
+use cbpf_common::out::{Column, Format, Mark, Out, until_nul};
 use cbpf_common::session::Session;
 use cbpf_common::symbols::Name;
 
-use crate::run::{Context, Usage};
-use crate::tool::{self, Report};
+use crate::cli::run::{Context, Usage};
+use crate::cli::tool::{self, Report};
 
 #[derive(clap::Args)]
 pub struct Tool {
-    /// Only locks that are taken by functions whose name begins so
+    /// Only locks taken by functions whose name begins with FUNCTION
     #[arg(short, long, value_name = "FUNCTION", conflicts_with = "per_thread")]
     caller: Option<String>,
-    /// Only the static lock of that name
+    /// Only the static lock of this name
     #[arg(short = 'L', long, value_name = "NAME")]
     lock: Option<String>,
-    /// At most so many lines of each kind
+    /// Print at most this many rows of waits, and of holds
     #[arg(short = 'n', long, value_name = "LINES")]
     locks: Option<usize>,
-    /// So many functions of each stack
+    /// Functions to print of each stack
     #[arg(short, long, value_name = "FRAMES", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=MAX_STACKS), conflicts_with = "per_thread")]
     stacks: u32,
-    /// What comes first: acq_max, acq_total or acq_count of the waits, and hld_max, hld_total or hld_count of the holds
+    /// Sort the waits by acq_max, acq_total or acq_count, and the holds by hld_max, hld_total or hld_count
     #[arg(short = 'S', long, value_name = "FIELD", value_delimiter = ',', value_parser = sort)]
     sort: Vec<Sort>,
-    /// Report every so many seconds instead of once at the end
+    /// Report every SECONDS seconds instead of once at the end
     #[arg(short, long, value_name = "SECONDS", value_parser = options::seconds)]
     interval: Option<Duration>,
-    /// Forget at each report what was there before
+    /// Start again from zero after each report
     #[arg(short = 'R', long)]
     reset: bool,
     /// Print the time
     #[arg(short = 'T', long)]
     timestamp: bool,
-    /// By thread instead of by where the lock is taken
+    /// By thread instead of by the function that takes the lock
     #[arg(short = 'P', long)]
     per_thread: bool,
 }
@@ -81,24 +81,24 @@ fn sort(text: &str) -> Result<Sort, String> {
 
 impl tool::Tool for Tool {
     const NAME: &'static str = "klockstat";
-    const ABOUT: &'static str = "Summarize how long tasks wait for the kernel's mutexes and semaphores, and hold them";
-    const NOTES: &'static str = "Where functions of the kernel cannot be traced, only waits for locks that others held are seen, and \
-        holds are `-`. A lock has a name if it is a static one (Linux 5.13, with CONFIG_KALLSYMS_ALL); it is the one of the \
-        longest time.";
+    const ABOUT: &'static str = "Summarize how long tasks wait for, and hold, the kernel's mutexes and semaphores";
+    const NOTES: &'static str = "Where kernel functions cannot be traced, only waits for locks that others held are \
+        seen, and holds are `-`. A lock has a name if it is a static one (Linux 5.13, with CONFIG_KALLSYMS_ALL); the \
+        name shown is that of the lock with the longest time.";
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
         ("cbpf klockstat -d 5", "where your tasks wait for locks, for 5 seconds"),
-        ("cbpf klockstat -i 1 -R -n 5", "every second, the worst five places of it"),
+        ("cbpf klockstat -i 1 -R -n 5", "every second, the worst five places"),
         ("cbpf klockstat -L rtnl_mutex -s 4 -- ip link", "one lock, with more of the stacks"),
         ("cbpf klockstat -P -S acq_total", "which thread waits most"),
     ];
 
     fn plan(&self, _: &Shared, plan: &mut Plan) -> Result<()> {
         if self.reset && self.interval.is_none() {
-            return Err(Usage("-R forgets at each report: give -i SECONDS with it".into()).into());
+            return Err(Usage("-R starts each report from zero: it needs -i SECONDS".into()).into());
         }
         if let Some(lock) = &self.lock {
             if lock.starts_with("0x") || lock.starts_with(|c: char| c.is_ascii_digit()) {
-                return Err(Usage("-L: addresses of the kernel are not told, nor asked for; name the lock".into()).into());
+                return Err(Usage("-L: kernel addresses are neither shown nor accepted; name the lock".into()).into());
             }
             let longest = klockstat_most::default().lock.len() - 1; // with a NUL
             if !(1..=longest).contains(&lock.len()) {
@@ -218,6 +218,9 @@ impl Tool {
         out.line("")?;
         out.header(&self.columns(held))?;
         let Some(mut lines) = lines else {
+            if out.format() == Format::Json {
+                return Ok(()); // no record is what is known of them
+            }
             return Ok(out.row("hold", None, &self.columns(held), |row| {
                 (0..self.columns(held).len()).for_each(|_| _ = row.none());
             })?);
@@ -306,7 +309,6 @@ impl Report for Tool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cbpf_common::out::Format;
     use clap::FromArgMatches as _;
 
     fn tool(args: &[&str]) -> Tool {

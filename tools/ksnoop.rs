@@ -7,23 +7,23 @@ use anyhow::{Context as _, Result, ensure};
 use cbpf_bpf::events::ksnoop_event;
 use cbpf_common::engine::Plan;
 use cbpf_common::options::Shared;
-use cbpf_common::out::{Column, Mark, Row, until_nul};
+use cbpf_common::out::{Column, Row, until_nul};
 use cbpf_common::owner::Scope;
 
-use crate::prototype::{Function, Kernel, Value};
-use crate::run::{Context, Usage};
-use crate::tool::{self, Stream};
+use crate::shared::prototype::{Function, Kernel, Shown, Value};
+use crate::cli::run::{Context, Usage};
+use crate::cli::tool::{self, Stream};
 
 #[derive(clap::Args)]
 pub struct Tool {
     /// `trace` (may be left out) or `info`, and functions: `NAME` or `NAME(ARG, ...)`, where ARG is an argument, `return`, or in
-    /// scope host `ARG->MEMBER`, each with a comparison if need be: `"vfs_read(count > 4096, return)"`
+    /// scope host `ARG->MEMBER`, optionally with a comparison: `"vfs_read(count > 4096, return)"`
     #[arg(required = true, num_args = 1.., value_name = "FUNCTION")]
     words: Vec<String>,
-    /// Only calls of each function within one of the function before it, and only where the last one was called
+    /// Only calls of each function made within a call of the one before it, and only if the last one was called
     #[arg(short, long)]
     stack: bool,
-    /// Pages of the perf buffer; there is none, and this is for those who are used to it
+    /// Pages of the perf buffer; ignored, since there is none
     #[arg(short = 'P', long, value_name = "PAGES", hide = true)]
     pages: Option<u32>,
     /// As --verbose
@@ -83,15 +83,16 @@ fn wants(values: &[Value]) -> Vec<u8> {
 
 impl tool::Tool for Tool {
     const NAME: &'static str = "ksnoop";
-    const ABOUT: &'static str = "Trace calls of functions of the kernel, with their arguments and results";
-    const NOTES: &'static str = "A call is shown when it returns, with its arguments as they were at its beginning; one that does not \
-        return is not. Shown are numbers, and of pointers no more than whether they are null; in scope host also the pointers, and \
-        members of what they point to, if they are numbers or pointers themselves. `info` prints how functions are declared. \
-        Calls by interrupts are nobody's; where a kernel does not say who calls (Debian's 5.10), neither are those by page faults.";
+    const ABOUT: &'static str = "Trace calls of kernel functions, with their arguments and results";
+    const NOTES: &'static str = "A call is shown when it returns, with its arguments as they were at its beginning; a \
+        call that does not return is not shown. Numbers are shown as they are, pointers only as null or not; scope \
+        host also shows pointers, and members of what they point to, if they are numbers or pointers themselves. \
+        `info` prints how functions are declared. Calls by interrupts belong to nobody; where a kernel does not say \
+        who calls (Debian's 5.10), neither do those by page faults.";
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
         ("cbpf ksnoop vfs_read", "arguments and results of your tasks' reads"),
         ("cbpf ksnoop 'vfs_read(count >= 65536, return)'", "of large ones"),
-        ("cbpf ksnoop -s ksys_write vfs_write", "calls of the second within one of the first"),
+        ("cbpf ksnoop -s ksys_write vfs_write", "calls of the second within a call of the first"),
         ("cbpf ksnoop --scope host 'vfs_read(file->f_flags, return)'", "a member, for root of the host"),
         ("cbpf ksnoop info vfs_read", "how it is declared"),
     ];
@@ -160,10 +161,7 @@ impl Stream for Tool {
             row.none().none();
             return;
         };
-        let word = |(n, value): (usize, &Value)| {
-            format!("{}={}", value.name, number(e, n, value).map_or("-".into(), |is| value.shape.show(is)))
-        };
-        let words: Vec<String> = function.values.iter().enumerate().map(word).collect();
-        row.text(&function.name).list(words.iter().map(String::as_bytes), false, Mark::Whole);
+        let values = function.values.iter().enumerate();
+        row.text(&function.name).display_all(values.map(|(n, value)| Shown { value, number: number(e, n, value) }));
     }
 }

@@ -12,29 +12,30 @@ use cbpf_common::out::{Column, Format, Out, until_nul};
 use cbpf_common::session::Session;
 use clap::builder::ArgPredicate::IsPresent;
 
-use crate::run::Context;
-use crate::tool::{self, Report};
+use crate::cli::run::Context;
+use crate::cli::tool::{self, Report};
 
 #[derive(clap::Args)]
 pub struct Tool {
     /// Take a sample after this many references, and after this many misses
     #[arg(short = 'c', long = "sample_period", visible_alias = "sample-period", value_name = "EVENTS", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(100..=1_000_000_000))]
     period: u64,
-    /// Each thread by itself
+    /// Count each thread by itself
     #[arg(short = 't', long = "tids")]
     by_thread: bool,
-    /// End after so many seconds; with -d or a command, with that
+    /// End after this many seconds; with -d or a command, with that
     #[arg(value_parser = options::seconds, default_value = "10", default_value_ifs = [("duration", IsPresent, None), ("command", IsPresent, None)])]
     seconds: Option<Duration>,
 }
 
 impl tool::Tool for Tool {
     const NAME: &'static str = "llcstat";
-    const ABOUT: &'static str = "Show how often tasks refer to the last-level cache, and miss, on each CPU";
-    const NOTES: &'static str = "The numbers are estimates: a sample stands for as many events as -c says, and references and misses have samples of their own. \
-        The default is 10000, not the 100 of libbpf-tools: a busy CPU makes tens of millions of references a second, and where samples are \
-        more than the kernel allows (kernel.perf_event_max_sample_rate) it leaves out both. The daemon takes 10000 and more. \
-        It needs hardware that counts these events; virtual machines mostly lack it.";
+    const ABOUT: &'static str = "Count references to the last-level cache, and misses, by task and CPU";
+    const NOTES: &'static str = "The numbers are estimates: a sample stands for as many events as -c says, and \
+        references and misses are sampled separately. The default is 10000, not the 100 of libbpf-tools: a busy CPU \
+        makes tens of millions of references a second, and if there are more samples than the kernel allows \
+        (kernel.perf_event_max_sample_rate), it drops some of both. The daemon takes 10000 and more. It needs \
+        hardware that counts these events; most virtual machines lack it.";
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
         ("cbpf llcstat", "your processes, for 10 seconds"),
         ("cbpf llcstat -t -p 4711 5", "the threads of one process, for 5 seconds"),

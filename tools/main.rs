@@ -2,19 +2,9 @@
 
 #[macro_use]
 mod registry;
-mod command;
-mod disks;
-mod doctor;
-mod fs;
-#[cfg(test)]
-mod generated;
-mod hists;
-mod list;
-mod path;
-mod prototype;
-mod run;
-mod sock;
-mod tool;
+
+mod cli;
+mod shared;
 
 macro_rules! modules {
     ($($tool:ident: $_how:ident,)*) => { $(mod $tool;)* };
@@ -29,8 +19,9 @@ use std::process::ExitCode;
 use clap::Command;
 use clap::error::{ContextKind, ContextValue};
 
+use cli::tool::Entry;
+use cli::{doctor, list, run};
 use registry::{ALIASES, TOOLS};
-use tool::Entry;
 
 fn main() -> ExitCode {
     let mut args: Vec<OsString> = std::env::args_os().collect();
@@ -38,7 +29,7 @@ fn main() -> ExitCode {
         // A link named `opensnoop` or `cbpf-opensnoop`: as if typed behind `cbpf`.
         args.splice(..1, ["cbpf".into(), name.into()]);
     }
-    // Only the tool that is asked for is built: 41 commands would cost the start-up more than the trace.
+    // Only the tool that is asked for is built: all the commands would cost the start-up more than the trace.
     let asked = args.get(1).and_then(|arg| arg.to_str()).and_then(find);
     let command = match asked {
         Some((name, entry)) => base().subcommand((entry.command)().name(name)),
@@ -46,7 +37,9 @@ fn main() -> ExitCode {
     };
     let matches = match command.try_get_matches_from(args) {
         Ok(matches) => matches,
-        Err(e) => {
+        Err(mut e) => {
+            // "to pass '-1' as a value, use '-- -1'": behind -- is COMMAND.
+            e.remove(ContextKind::Suggested);
             let _ = match e.get(ContextKind::InvalidSubcommand) {
                 Some(name) => writeln!(std::io::stderr(), "{}", no_such_tool(&name.to_string(), &e)),
                 None => e.print(), // a closed pipe leaves nobody to tell
@@ -77,7 +70,7 @@ fn base() -> Command {
         .version(env!("CARGO_PKG_VERSION"))
         .about("See what your own tasks, sockets and I/O do: no root on the host, and nobody else's events")
         .after_help(
-            "`cbpf TOOL --help` explains a tool. A link to cbpf that is named like a tool is that tool.\n\
+            "`cbpf TOOL --help` explains a tool. A link to cbpf named like a tool runs that tool.\n\
              Exit status: 0 done, 1 failure, 2 usage, 3 no permission to trace, 4 tool not available here,\n\
              5 events lost under --on-loss fail; with `-- COMMAND`, the command's own.",
         )

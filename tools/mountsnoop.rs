@@ -1,5 +1,8 @@
 //! mountsnoop: what is mounted, unmounted and moved.
 
+use std::fmt;
+use std::io::Write as _;
+
 use anyhow::Result;
 use cbpf_bpf::events::{mountsnoop_event, mountsnoop_op};
 use cbpf_common::engine::Plan;
@@ -7,8 +10,8 @@ use cbpf_common::options::Shared;
 use cbpf_common::out::{Column, Mark, Row, until_nul};
 use nix::errno::Errno;
 
-use crate::run::{Context, mark};
-use crate::tool::{self, Stream};
+use crate::cli::run::{Context, mark};
+use crate::cli::tool::{self, Stream};
 
 #[derive(clap::Args)]
 pub struct Tool {
@@ -22,11 +25,11 @@ pub struct Tool {
 
 impl tool::Tool for Tool {
     const NAME: &'static str = "mountsnoop";
-    const ABOUT: &'static str = "Trace mount, umount, pivot_root and the calls of the newer mount interface";
-    const NOTES: &'static str = "What a file system is told may hold a password, and is shown.";
+    const ABOUT: &'static str = "Trace mount, umount, pivot_root and the calls of the new mount interface";
+    const NOTES: &'static str = "The options of a mount may contain a password, and are shown.";
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
         ("cbpf mountsnoop", "every mount and unmount that your processes ask for"),
-        ("cbpf mountsnoop -d", "the same with one argument a line"),
+        ("cbpf mountsnoop -d", "the same with one argument per line"),
         ("cbpf mountsnoop -- unshare -rm mount -t tmpfs x /mnt", "what a command mounts"),
     ];
 
@@ -164,30 +167,24 @@ fn call(op: u32) -> Call {
         op_::MOUNTSNOOP_FSPICK => Call("fspick", &[Fd, Target, Flags], PICK),
         op_::MOUNTSNOOP_OPEN_TREE => Call("open_tree", &[Fd, Target, Flags], AT),
         op_::MOUNTSNOOP_MOUNT_SETATTR => Call("mount_setattr", &[Fd, Target, Flags, Attrs], AT),
+        op_::MOUNTSNOOP_OPEN_TREE_ATTR => Call("open_tree_attr", &[Fd, Target, Flags, Attrs], AT),
         op_::MOUNTSNOOP_PIVOT_ROOT => Call("pivot_root", &[Source, Target], &[]),
         _ => Call("?", &[], &[]),
     }
 }
 
 /// The names of the bits that are set, and what is left as a number.
-fn flags(value: u64, names: Names) -> String {
-    let mut set: Vec<String> =
-        names.iter().filter(|(bit, _)| value & bit != 0).map(|(_, name)| (*name).to_owned()).collect();
-    let rest = names.iter().fold(value, |rest, (bit, _)| rest & !bit);
-    if rest != 0 || set.is_empty() {
-        set.push(format!("{rest:#x}"));
-    }
-    set.join(" | ")
-}
+struct Bits(u64, Names);
 
-fn attrs(e: &mountsnoop_event, value: u64) -> String {
-    if e.op != mountsnoop_op::MOUNTSNOOP_MOUNT_SETATTR.0 {
-        return flags(value, ATTRS);
+impl fmt::Display for Bits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (mut rest, mut between) = (self.0, "");
+        for (bit, name) in self.1.iter().filter(|(bit, _)| self.0 & bit != 0) {
+            write!(f, "{between}{name}")?;
+            (rest, between) = (rest & !bit, " | ");
+        }
+        if rest != 0 || between.is_empty() { write!(f, "{between}{rest:#x}") } else { Ok(()) }
     }
-    let [set, clear, propagation] = e.attr;
-    let parts = [("set", set, ATTRS), ("clear", clear, ATTRS), ("propagation", propagation, MS)];
-    let parts = parts.iter().filter(|(_, value, _)| *value != 0);
-    parts.map(|(what, value, names)| format!("{what} {}", flags(*value, names))).collect::<Vec<_>>().join(", ")
 }
 
 /// Argument `n` as a string, if one was passed.
@@ -202,14 +199,35 @@ fn is_string(key: Key) -> bool {
 }
 
 /// An argument that is not a string.
-fn number(e: &mountsnoop_event, key: Key, n: usize, names: Names) -> String {
-    let value = e.args[n];
-    match key {
-        Key::Flags => flags(value, names),
-        Key::Attrs => attrs(e, value),
-        Key::Cmd => COMMANDS.get(value as usize).map_or_else(|| value.to_string(), |name| (*name).to_owned()),
-        _ if value as i32 == libc::AT_FDCWD => "AT_FDCWD".into(),
-        _ => (value as i32).to_string(),
+struct Number<'a> {
+    e: &'a mountsnoop_event,
+    key: Key,
+    n: usize,
+    names: Names,
+}
+
+impl fmt::Display for Number<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = self.e.args[self.n];
+        match self.key {
+            Key::Flags => Bits(value, self.names).fmt(f),
+            Key::Attrs if mountsnoop_op(self.e.op) != mountsnoop_op::MOUNTSNOOP_FSMOUNT => {
+                let [set, clear, propagation] = self.e.attr;
+                let parts = [("set", set, ATTRS), ("clear", clear, ATTRS), ("propagation", propagation, MS)];
+                let parts = parts.into_iter().filter(|(_, value, _)| *value != 0);
+                for (i, (what, value, names)) in parts.enumerate() {
+                    write!(f, "{}{what} {}", if i > 0 { ", " } else { "" }, Bits(value, names))?;
+                }
+                Ok(())
+            }
+            Key::Attrs => Bits(value, ATTRS).fmt(f),
+            Key::Cmd => match COMMANDS.get(value as usize) {
+                Some(name) => f.write_str(name),
+                None => write!(f, "{value}"),
+            },
+            _ if value as i32 == libc::AT_FDCWD => f.write_str("AT_FDCWD"),
+            _ => write!(f, "{}", value as i32),
+        }
     }
 }
 
@@ -228,7 +246,7 @@ fn text(e: &mountsnoop_event, tail: &[u8], Call(name, keys, names): &Call) -> Ve
             text.extend_from_slice(b", ");
         }
         if !is_string(*key) {
-            text.extend_from_slice(number(e, *key, n, names).as_bytes());
+            let _ = write!(text, "{}", Number { e, key: *key, n, names }); // memory
             continue;
         }
         match string(e, tail, n) {
@@ -290,7 +308,7 @@ impl Stream for Tool {
                     None => row.none(),
                 },
                 Key::Fd | Key::ToFd | Key::Aux => row.i64(e.args[n] as i32),
-                _ => row.text(number(e, key, n, call.2)),
+                _ => row.display(Number { e, key, n, names: call.2 }),
             };
         }
     }

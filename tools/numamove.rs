@@ -1,4 +1,4 @@
-//! numamove: pages that are moved to the NUMA node of who uses them.
+//! numamove: pages that are moved to the NUMA node of the task that uses them.
 
 use std::fs;
 use std::time::Duration;
@@ -7,17 +7,17 @@ use anyhow::Result;
 use cbpf_bpf::events::numamove_total;
 use cbpf_common::delta::Deltas;
 use cbpf_common::engine::{Plan, Refused};
-use cbpf_common::options::{Interval, Shared};
+use cbpf_common::options::{EachSecond, Shared};
 use cbpf_common::out::{Column, Out};
 use cbpf_common::session::Session;
 
-use crate::run::Context;
-use crate::tool::{self, Report};
+use crate::cli::run::Context;
+use crate::cli::tool::{self, Report};
 
 #[derive(clap::Args)]
 pub struct Tool {
     #[command(flatten)]
-    interval: Interval,
+    interval: EachSecond,
 }
 
 const NODES: &str = "/sys/devices/system/node/has_memory";
@@ -25,12 +25,12 @@ const BALANCING: &str = "/proc/sys/kernel/numa_balancing";
 
 impl tool::Tool for Tool {
     const NAME: &'static str = "numamove";
-    const ABOUT: &'static str = "Count pages that are moved to the NUMA node of the task that uses them, each second";
-    const NOTES: &'static str = "The time is that of your tasks, which wait for it in a page fault; `-` where this kernel does not \
-        say when it begins.";
+    const ABOUT: &'static str = "Count pages that NUMA balancing migrates, each second";
+    const NOTES: &'static str = "The time is what your tasks waited in page faults; `-` where this kernel does not \
+        say when a migration begins.";
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
-        ("cbpf numamove", "every second, what is moved to your tasks"),
-        ("cbpf numamove 10 6 -p 185", "for a minute, to one process"),
+        ("cbpf numamove", "every second, the pages of your tasks that are migrated"),
+        ("cbpf numamove 10 6 -p 185", "for a minute, those of one process"),
     ];
 
     fn plan(&self, _: &Shared, _: &mut Plan) -> Result<()> {
@@ -46,9 +46,9 @@ impl tool::Tool for Tool {
 fn idle(nodes: Option<&str>, balancing: Option<&str>) -> Option<&'static str> {
     let several = nodes.is_some_and(|nodes| nodes.contains([',', '-']));
     match balancing.map(str::trim) {
-        _ if !several => Some("there is one NUMA node, so that all pages are where they belong"),
-        None => Some("it moves no pages to who uses them (it is without CONFIG_NUMA_BALANCING)"),
-        Some("0") => Some("it is told not to move pages; root does with: sysctl kernel.numa_balancing=1"),
+        _ if !several => Some("there is only one NUMA node, so all pages are where they belong"),
+        None => Some("the kernel does not migrate pages to the tasks that use them (no CONFIG_NUMA_BALANCING)"),
+        Some("0") => Some("NUMA balancing is off; root turns it on with: sysctl kernel.numa_balancing=1"),
         Some(_) => None,
     }
 }
@@ -79,7 +79,7 @@ impl Report for Tool {
     type State = Deltas<numamove_total>;
 
     fn interval(&self) -> (Option<Duration>, Option<u64>) {
-        (Some(self.interval.interval.unwrap_or(Duration::from_secs(1))), self.interval.count)
+        (Some(self.interval.interval), self.interval.count)
     }
 
     fn table(&self) -> Vec<Column> {

@@ -10,40 +10,41 @@ use cbpf_common::engine::Plan;
 use cbpf_common::options::{self, Shared};
 use cbpf_common::out::{Label, Out, Stack, StackStyle, until_nul};
 use cbpf_common::owner::Scope;
+use cbpf_common::say::say;
 use cbpf_common::session::Session;
 use cbpf_common::symbols::{Name, UNKNOWN};
 
-use crate::run::{Context, Usage};
-use crate::tool;
+use crate::cli::run::{Context, Usage};
+use crate::cli::tool;
 
 #[derive(clap::Args)]
 pub struct Tool {
-    /// Only threads of processes, none of the kernel
+    /// Only threads of processes, no kernel threads
     #[arg(short, long, conflicts_with = "kernel_threads_only")]
     user_threads_only: bool,
-    /// Only threads of the kernel
+    /// Only kernel threads
     #[arg(short, long)]
     kernel_threads_only: bool,
-    /// Only times of at least so many microseconds
+    /// Only times of at least this many microseconds
     #[arg(short, long, value_name = "US", default_value_t = 1)]
     min_block_time: u64,
-    /// Only times of at most so many microseconds
+    /// Only times of at most this many microseconds
     #[arg(short = 'M', long, value_name = "US", default_value_t = u64::MAX, hide_default_value = true)]
     max_block_time: u64,
-    /// Only threads that left the CPU in one of these states, a sum: 1 asleep, 2 asleep without signals, 4 stopped; 0
-    /// for those that could have run on
+    /// Only threads that left the CPU in one of these states, added up: 1 interruptible sleep, 2 uninterruptible sleep,
+    /// 4 stopped; 0 for those that were still runnable
     #[arg(long, value_name = "STATES")]
     state: Option<u32>,
-    /// One line a stack, outermost frame first, as flame graph programs read it
+    /// One line per stack, outermost frame first, as flame graph programs read it
     #[arg(short, long)]
     folded: bool,
-    /// At most so many frames of a stack
+    /// At most this many frames per stack
     #[arg(long, value_name = "FRAMES", default_value_t = 127, value_parser = clap::value_parser!(u32).range(1..=127))]
     perf_max_stack_depth: u32,
-    /// Room for so many different stacks, of the kernel and of processes
+    /// Room for this many different stacks, of the kernel and of processes
     #[arg(long, value_name = "STACKS", default_value_t = 16384, value_parser = clap::value_parser!(u32).range(1..=1 << 18))]
     stack_storage_size: u32,
-    /// Report after so many seconds instead of at the end
+    /// Report after this many seconds instead of at the end
     #[arg(value_name = "DURATION", value_parser = options::seconds)]
     stop_after: Option<Duration>,
 }
@@ -54,7 +55,7 @@ impl tool::Tool for Tool {
     const NOTES: &'static str = "The time ends when the thread has a CPU again, so it includes the wait for one.";
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
         ("cbpf offcputime 5", "where your threads wait, for 5 seconds"),
-        ("cbpf offcputime -p 185 -m 1000", "one process, times of a millisecond and more"),
+        ("cbpf offcputime -p 185 -m 1000", "one process, times of a millisecond or more"),
         ("cbpf offcputime --state 2 -- make", "what `make` waits for on disks"),
         ("cbpf offcputime -f 30 > off.folded", "for a flame graph"),
     ];
@@ -92,7 +93,7 @@ impl tool::Report for Tool {
     }
 
     fn tick(&self, context: &Context, session: &Session, names: &mut Names) -> Result<()> {
-        // Who waits now may end as soon as it is woken.
+        // A task that waits now may end as soon as it is woken.
         let waiting = session.snapshot::<u32, offcputime_start>("since")?;
         let pids: BTreeSet<u32> = waiting.iter().map(|(_, start)| start.pid).collect();
         pids.into_iter().for_each(|pid| context.symbols.visit(pid));
@@ -124,7 +125,7 @@ impl tool::Report for Tool {
             print(key, tally, user, kernel.as_deref(), out)?;
         }
         if lost > 0 && !context.shared.quiet {
-            eprintln!("cbpf: {lost} stacks were lost, their times were not: --stack-storage-size makes more room");
+            say(format_args!("cbpf: stacks lost: {lost}, their times were not; --stack-storage-size makes more room"));
         }
         Ok(totals.iter().map(|(_, tally)| tally.count()).sum())
     }

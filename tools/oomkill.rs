@@ -6,8 +6,8 @@ use cbpf_common::engine::Plan;
 use cbpf_common::options::Shared;
 use cbpf_common::out::{Column, Row, until_nul};
 
-use crate::run::Context;
-use crate::tool::{self, Stream};
+use crate::cli::run::Context;
+use crate::cli::tool::{self, Stream};
 
 #[derive(clap::Args)]
 pub struct Tool {}
@@ -15,8 +15,8 @@ pub struct Tool {}
 impl tool::Tool for Tool {
     const NAME: &'static str = "oomkill";
     const ABOUT: &'static str = "Trace processes that the kernel kills because memory has run out";
-    const NOTES: &'static str = "PAGES is the memory that the victim had. Who asked for the memory that was not there is \
-        TPID and TCOMM, if that task is yours as well.";
+    const NOTES: &'static str = "PAGES is the memory that the victim had. TPID and TCOMM name the task that asked for \
+        memory when there was none, if that task is yours as well.";
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
         ("cbpf oomkill", "each of your processes that is killed"),
         ("cbpf oomkill --scope container", "what a container's memory limit kills"),

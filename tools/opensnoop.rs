@@ -5,13 +5,13 @@ use std::borrow::Cow;
 use anyhow::Result;
 use cbpf_bpf::events::{cbpf_flag, opensnoop_event};
 use cbpf_common::engine::Plan;
-use cbpf_common::options::Shared;
+use cbpf_common::options::{self, Shared};
 use cbpf_common::out::{Column, Mark, Row, until_nul};
 use cbpf_common::symbols::{Name, UNKNOWN};
 
-use crate::path;
-use crate::run::{Context, mark};
-use crate::tool::{self, Stream};
+use crate::shared::path;
+use crate::cli::run::{Context, mark};
+use crate::cli::tool::{self, Stream};
 
 #[derive(clap::Args)]
 pub struct Tool {
@@ -19,7 +19,7 @@ pub struct Tool {
     #[arg(short, long = "extended-fields")]
     extended_fields: bool,
     /// Only processes whose name contains this
-    #[arg(short, long, value_name = "NAME")]
+    #[arg(short, long, value_name = "NAME", value_parser = options::comm)]
     name: Option<String>,
     /// Print the time
     #[arg(short = 'T', long)]
@@ -33,7 +33,7 @@ pub struct Tool {
     /// Print the two functions that the open was called from
     #[arg(short = 'c', long)]
     callers: bool,
-    /// Print the full path, as the task's own root directory shows it
+    /// Print the full path, as seen from the task's root directory
     #[arg(short = 'F', long)]
     full_path: bool,
 }
@@ -41,9 +41,10 @@ pub struct Tool {
 impl tool::Tool for Tool {
     const NAME: &'static str = "opensnoop";
     const ABOUT: &'static str = "Trace file opens";
-    const NOTES: &'static str = "Opens that io_uring does for a process are seen from Linux 6.0 on, when they are complete, with the name \
-        of the thread that asked for them, and with as much of a path as has 511 bytes. They have no callers, and those into a slot of \
-        the ring (direct descriptors) have no descriptor: FD is what io_uring returned.";
+    const NOTES: &'static str = "Opens that io_uring does for a process are seen from Linux 6.0 on, when they are \
+        complete, with the name of the thread that asked for them, and with the first 511 bytes of the path. They \
+        have no callers, and those into a slot of the ring (direct descriptors) have no descriptor: FD is what \
+        io_uring returned.";
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
         ("cbpf opensnoop", "every file that your processes open"),
         ("cbpf opensnoop -x", "opens that fail: missing configuration, wrong permissions"),
@@ -133,7 +134,7 @@ fn path_of<'a>(e: &opensnoop_event, tail: &'a [u8]) -> Option<(Cow<'a, [u8]>, Ma
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tool::parsed;
+    use crate::cli::tool::parsed;
     use cbpf_common::out::{Format, Out};
 
     fn event(ret: i32, name: &[u8], walked: &[u8]) -> (opensnoop_event, Vec<u8>) {

@@ -10,22 +10,23 @@ use cbpf_common::options::Shared;
 use cbpf_common::out::{Hist, Label, Out};
 use cbpf_common::session::Session;
 
-use crate::run::Context;
-use crate::tool::{self, Report};
+use crate::cli::run::Context;
+use crate::cli::tool::{self, Report};
 
 #[derive(clap::Args)]
 pub struct Tool {}
 
 impl tool::Tool for Tool {
     const NAME: &'static str = "readahead";
-    const ABOUT: &'static str = "Show how much of what is read ahead is used, and after what time";
-    const NOTES: &'static str = "Counted are pages that your tasks made the kernel read ahead, the one that was asked for among \
-        them. Used are those that your tasks read or map; a page that is mapped, with those around it, counts as used from then \
-        on. Pages that leave the cache unused are gone; the other unused ones may still be used.";
+    const ABOUT: &'static str = "Show how much of what is read ahead is used, and how soon";
+    const NOTES: &'static str = "It counts pages that your tasks made the kernel read ahead, including the one that \
+        was asked for. A page is used when your tasks read or map it; a page that is mapped, with those around it, \
+        counts as used from then on. Pages that leave the cache unused are gone; the other unused ones may still be \
+        used.";
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
         ("cbpf readahead", "until Ctrl-C: how useful readahead is to your tasks"),
         ("cbpf readahead -d 10", "the same for 10 seconds"),
-        ("cbpf readahead -- grep -r needle .", "what one command has of it"),
+        ("cbpf readahead -- grep -r needle .", "how useful it is to one command"),
     ];
 
     fn plan(&self, _: &Shared, _: &mut Plan) -> Result<()> {

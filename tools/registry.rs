@@ -1,6 +1,6 @@
-//! Every tool, one line each, and the names under which some are known besides.
+//! Every tool, one line each, and the other names under which some are known.
 
-use crate::tool::Entry;
+use crate::cli::tool::Entry;
 
 /// Hands the list to the macro `then`: `main.rs` makes modules of it, and below it becomes the table.
 macro_rules! tools {
@@ -95,7 +95,7 @@ mod tests {
     }
 
     /// What libbpf-tools was in the spring of 2022 (its Makefile at the commit that added tcpsynbl), and the names by which
-    /// it knows some of that besides.
+    /// it knows some of them as well.
     #[test]
     fn the_survey_is_whole() {
         let survey = "bashreadline bindsnoop biolatency biopattern biosnoop biostacks bitesize cachestat cpudist cpufreq drsnoop \

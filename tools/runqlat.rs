@@ -3,59 +3,47 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use cbpf_bpf::events::{cbpf_comm, cbpf_hist};
+use cbpf_bpf::events::cbpf_hist;
 use cbpf_common::delta::Deltas;
 use cbpf_common::engine::Plan;
-use cbpf_common::options::{Interval, Shared};
-use cbpf_common::out::{Label, Out, until_nul};
+use cbpf_common::options::{Interval, Shared, Unit};
+use cbpf_common::out::{Label, Out};
 use cbpf_common::session::Session;
 
-use crate::hists::{self, Labels};
-use crate::run::Context;
-use crate::tool::{self, Report};
+use crate::shared::hists::{self, By, Labels};
+use crate::cli::run::Context;
+use crate::cli::tool::{self, Report};
 
 #[derive(clap::Args)]
 pub struct Tool {
     /// Print the time above each report
     #[arg(short = 'T', long)]
     timestamp: bool,
-    /// Milliseconds instead of microseconds
-    #[arg(short, long)]
-    milliseconds: bool,
+    #[command(flatten)]
+    unit: Unit,
     /// A histogram for each pid namespace
     #[arg(long = "pidnss", group = "by")]
     by_pidns: bool,
-    /// A histogram for each process
-    #[arg(short = 'P', long = "pids", id = "by_process", group = "by")]
-    by_process: bool,
-    /// A histogram for each thread
-    #[arg(short = 'L', long = "tids", id = "by_thread", group = "by")]
-    by_thread: bool,
+    #[command(flatten)]
+    by: By,
     #[command(flatten)]
     interval: Interval,
 }
 
 impl tool::Tool for Tool {
     const NAME: &'static str = "runqlat";
-    const ABOUT: &'static str = "Show how long tasks that could run waited for a CPU, as a histogram";
+    const ABOUT: &'static str = "Show how long runnable tasks waited for a CPU (run queue latency), as a histogram";
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
         ("cbpf runqlat", "all of your tasks together, until Ctrl-C"),
         ("cbpf runqlat -P 5", "every 5 seconds, a histogram for each process"),
-        ("cbpf runqlat -m -- make -j8", "a build that fights for CPUs, in milliseconds"),
+        ("cbpf runqlat -m -- make -j8", "a build that competes for CPUs, in milliseconds"),
     ];
 
     fn plan(&self, _: &Shared, plan: &mut Plan) -> Result<()> {
-        let comm_of = match self {
-            Self { by_process: true, .. } => cbpf_comm::CBPF_PROCESS_COMM,
-            Self { by_thread: true, .. } => cbpf_comm::CBPF_THREAD_COMM,
-            _ => cbpf_comm::CBPF_NO_COMM,
-        };
-        plan.knob("comm_of", comm_of.0)
-            .knob("milliseconds", self.milliseconds)
-            .knob("by_process", self.by_process)
-            .knob("by_thread", self.by_thread)
+        plan.knob("comm_of", self.by.comm().0)
+            .knob("unit", self.unit.ns())
             .knob("by_pidns", self.by_pidns);
-        if !(self.by_process || self.by_thread || self.by_pidns) {
+        if self.by == By::default() && !self.by_pidns {
             plan.entries("hists", 1);
         }
         Ok(())
@@ -64,14 +52,7 @@ impl tool::Tool for Tool {
 
 impl Tool {
     fn labels<'a>(&self, key: u32, hist: &'a cbpf_hist) -> Labels<'a> {
-        let key = Label::U64(key.into());
-        let comm = ("comm", Label::Text(until_nul(&hist.comm)));
-        match self {
-            Self { by_process: true, .. } => vec![("pid", key), comm],
-            Self { by_thread: true, .. } => vec![("tid", key), comm],
-            Self { by_pidns: true, .. } => vec![("pidns", key)],
-            _ => Labels::new(),
-        }
+        if self.by_pidns { vec![("pidns", Label::U64(key.into()))] } else { self.by.labels(key, hist) }
     }
 }
 
@@ -84,8 +65,7 @@ impl Report for Tool {
 
     fn report(&self, _: &Context, session: &Session, seen: &mut Self::State, out: &mut Out) -> Result<u64> {
         let (gained, events) = seen.step::<u32>(session.snapshot("hists")?);
-        let unit = if self.milliseconds { "msecs" } else { "usecs" };
-        hists::print(out, self.timestamp, unit, gained, |key, hist| self.labels(*key, hist))?;
+        hists::print(out, self.timestamp, self.unit.name(), gained, |key, hist| self.labels(*key, hist))?;
         Ok(events)
     }
 }
@@ -93,7 +73,7 @@ impl Report for Tool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tool::parsed;
+    use crate::cli::tool::parsed;
 
     fn titles(args: &[&str]) -> Vec<&'static str> {
         let tool: Tool = parsed(args).expect("options");

@@ -11,24 +11,24 @@ use cbpf_common::out::{Column, Format, Hist, Label, Out};
 use cbpf_common::owner::Scope;
 use cbpf_common::session::Session;
 
-use crate::run::{Context, Usage};
-use crate::tool;
+use crate::cli::run::{Context, Usage};
+use crate::cli::tool;
 
 #[derive(clap::Args)]
 pub struct Tool {
-    /// Each CPU by itself
+    /// Count each CPU by itself
     #[arg(short = 'C', long)]
     cpus: bool,
-    /// How often anybody waited, as a share of the samples
+    /// Print the percentage of samples in which any task waited
     #[arg(short = 'O', long)]
     runqocc: bool,
     /// Print the time of each report
     #[arg(short = 'T', long)]
     timestamp: bool,
-    /// Samples a second on each CPU
+    /// Samples per second on each CPU
     #[arg(short, long, value_name = "HERTZ", default_value_t = 99, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     frequency: u64,
-    /// The whole queue of the CPU, not that of the task's own cgroup (with --scope host)
+    /// Count the whole queue of the CPU, not that of the task's own cgroup (with --scope host)
     #[arg(short = 'H', long)]
     host: bool,
     #[command(flatten)]
@@ -37,14 +37,15 @@ pub struct Tool {
 
 impl tool::Tool for Tool {
     const NAME: &'static str = "runqlen";
-    const ABOUT: &'static str = "Show how many tasks wait for the CPU that another one has, as a histogram";
-    const NOTES: &'static str = "A sample is taken when a task of the scope has the CPU, and counts the others in the queue of its cgroup. \
-        Times when your tasks do not run are not in it; cbpf runqlat shows how long they wait. \
-        Where perf events are not to be had, as by a token, samples are taken when the scheduler accounts for the time that tasks \
-        have run: as many, and of the same queue; before Linux 5.16 none of real-time tasks.";
+    const ABOUT: &'static str = "Sample the length of the run queues, as a histogram";
+    const NOTES: &'static str = "A sample is taken when a task of the scope has the CPU, and counts the other tasks \
+        in the queue of its cgroup. Times when your tasks do not run are not included; cbpf runqlat shows how long \
+        they wait. Where perf events are not available, as with a token, samples are taken when the scheduler \
+        accounts for the time that tasks have run: as many, and of the same queue; before Linux 5.16, none of \
+        real-time tasks.";
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
-        ("cbpf runqlen 1 10", "ten times, what a second of samples shows"),
-        ("cbpf runqlen -C -O 5", "how often anybody waits, on each CPU"),
+        ("cbpf runqlen 1 10", "ten times a second's samples"),
+        ("cbpf runqlen -C -O 5", "how often any task waits, on each CPU"),
         ("sudo cbpf runqlen --scope host -H", "the whole machine, idle CPUs included"),
     ];
 
@@ -123,7 +124,7 @@ impl Tool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tool::parsed;
+    use crate::cli::tool::parsed;
 
     fn show(args: &[&str], format: Format) -> String {
         let tool: Tool = parsed(args).expect("options");

@@ -3,33 +3,33 @@
 use anyhow::Result;
 use cbpf_bpf::events::runqslower_event;
 use cbpf_common::engine::Plan;
-use cbpf_common::options::Shared;
+use cbpf_common::options::{self, Shared};
 use cbpf_common::out::{Column, Row, until_nul};
 
-use crate::run::{Context, Usage};
-use crate::tool::{self, Stream};
+use crate::cli::run::{Context, Usage};
+use crate::cli::tool::{self, Stream};
 
 #[derive(clap::Args)]
 pub struct Tool {
-    /// Only waits of at least so many microseconds
+    /// Only waits of at least this many microseconds
     #[arg(value_name = "MIN_US", default_value = "10000")]
     min_us: u64,
     /// Only threads whose name begins with this
-    #[arg(short, long, value_name = "PREFIX")]
+    #[arg(short, long, value_name = "PREFIX", value_parser = options::comm)]
     comm: Option<String>,
-    /// Print who had the CPU just before; `-` is the task of somebody else, or nobody
+    /// Also print the task that had the CPU just before; `-` if it is somebody else's, or there was none
     #[arg(short = 'P', long)]
     previous: bool,
 }
 
 impl tool::Tool for Tool {
     const NAME: &'static str = "runqslower";
-    const ABOUT: &'static str = "Trace tasks that could run and waited long for a CPU";
-    const NOTES: &'static str = "PREV COMM and PREV TID name the thread that was on the CPU when the wait ended. Others may have \
-        been there before it. In scopes user and container it is named only if it is one of yours.";
+    const ABOUT: &'static str = "Trace runnable tasks that waited long for a CPU";
+    const NOTES: &'static str = "PREV COMM and PREV TID name the thread that was on the CPU when the wait ended. \
+        Others may have been there before it. In scopes user and container it is named only if it is one of yours.";
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
-        ("cbpf runqslower", "your tasks that wait 10 ms and longer"),
-        ("cbpf runqslower 1000 -c nginx", "1 ms and longer, only threads called nginx..."),
+        ("cbpf runqslower", "your tasks that wait 10 ms or longer"),
+        ("cbpf runqslower 1000 -c nginx", "1 ms or longer, only threads called nginx..."),
         ("cbpf runqslower -P 500 -- make -j8", "a build, and which of its tasks had the CPU"),
     ];
 
@@ -37,11 +37,9 @@ impl tool::Tool for Tool {
         let Some(min_ns) = self.min_us.checked_mul(1000) else {
             return Err(Usage("MIN_US is more than 500 years: give microseconds".into()).into());
         };
-        let comm = self.comm.as_deref().unwrap_or_default();
-        if comm.len() > 15 {
-            return Err(Usage("--comm: the kernel keeps 15 bytes of a name: give a shorter beginning".into()).into());
-        }
-        plan.knob("min_ns", min_ns).knob("with_prev", self.previous).knob("comm_prefix", comm);
+        plan.knob("min_ns", min_ns)
+            .knob("with_prev", self.previous)
+            .knob("comm_prefix", self.comm.as_deref().unwrap_or_default());
         Ok(())
     }
 }
@@ -75,7 +73,7 @@ impl Stream for Tool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tool::parsed;
+    use crate::cli::tool::parsed;
     use cbpf_common::out::{Format, Out};
 
     fn tool(args: &[&str]) -> Tool {

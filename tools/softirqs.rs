@@ -7,25 +7,25 @@ use anyhow::Result;
 use cbpf_bpf::events::{cbpf_hist, cbpf_tally};
 use cbpf_common::delta::Deltas;
 use cbpf_common::engine::Plan;
-use cbpf_common::options::{Interval, Shared};
+use cbpf_common::options::{self, Interval, Shared};
 use cbpf_common::out::{Column, Label, Out};
 use cbpf_common::owner::Scope;
 use cbpf_common::session::Session;
 
-use crate::hists;
-use crate::run::Context;
-use crate::tool::{self, Report};
+use crate::shared::hists;
+use crate::cli::run::Context;
+use crate::cli::tool::{self, Report};
 
 #[derive(clap::Args)]
 pub struct Tool {
     /// Print histograms instead of sums
     #[arg(short, long)]
     distributed: bool,
-    /// Print how often each ran, too
+    /// Also print how often each ran
     #[arg(short = 'C', long = "count", id = "with_count")]
     with_count: bool,
     /// Only softirqs on this CPU
-    #[arg(short = 'c', long = "cpu", value_name = "CPU", value_parser = clap::value_parser!(i32).range(0..))]
+    #[arg(short = 'c', long = "cpu", value_name = "CPU", value_parser = options::cpu)]
     only_cpu: Option<i32>,
     /// Print the time above each report
     #[arg(short = 'T', long)]
@@ -40,18 +40,19 @@ pub struct Tool {
 impl tool::Tool for Tool {
     const NAME: &'static str = "softirqs";
     const ABOUT: &'static str = "Sum up the time that handlers of softirqs take";
-    const NOTES: &'static str = "In scopes user and container: only handlers that ran on top of one of your own tasks, so what is \
-        shown is time taken from those tasks, and often not on behalf of them. In scope host: all handlers, also those \
-        that the threads called ksoftirqd run. How long a softirq waited for its handler is not in it.";
+    const NOTES: &'static str = "In scopes user and container: only handlers that ran on top of one of your own \
+        tasks, so what is shown is time taken from those tasks, and often not on their behalf. In scope host: all \
+        handlers, also those that the ksoftirqd threads run. How long a softirq waited for its handler is not \
+        included.";
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
         ("cbpf softirqs", "which softirqs take time from your tasks, and how much"),
-        ("cbpf softirqs -C -T 1 10", "with how often they ran, every second, ten times"),
+        ("cbpf softirqs -C -T 1 10", "the same with counts, every second, ten times"),
         ("cbpf softirqs -d -N --scope host", "how long the handlers of the whole machine run"),
     ];
 
     fn plan(&self, _: &Shared, plan: &mut Plan) -> Result<()> {
         plan.knob("distributed", self.distributed)
-            .knob("nanoseconds", self.nanoseconds)
+            .knob("unit", if self.nanoseconds { 1 } else { 1000u32 })
             .knob("only_cpu", self.only_cpu.unwrap_or(-1))
             .entries(if self.distributed { "tallies" } else { "hists" }, 1);
         Ok(())
@@ -144,7 +145,7 @@ impl Report for Tool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tool::parsed;
+    use crate::cli::tool::parsed;
     use cbpf_common::out::Format;
 
     fn tool(args: &[&str]) -> Tool {

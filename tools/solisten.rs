@@ -6,9 +6,9 @@ use cbpf_common::engine::Plan;
 use cbpf_common::options::Shared;
 use cbpf_common::out::{Column, Row, until_nul};
 
-use crate::run::Context;
-use crate::sock;
-use crate::tool::{self, Stream};
+use crate::cli::run::Context;
+use crate::shared::sock;
+use crate::cli::tool::{self, Stream};
 
 #[derive(clap::Args)]
 pub struct Tool {
@@ -19,9 +19,9 @@ pub struct Tool {
 
 impl tool::Tool for Tool {
     const NAME: &'static str = "solisten";
-    const ABOUT: &'static str = "Trace sockets of IPv4 and IPv6 that begin to listen";
-    const NOTES: &'static str = "BACKLOG is what the program asked for. The kernel cuts it to net.core.somaxconn; cbpf tcpsynbl \
-        shows how much of it is needed.";
+    const ABOUT: &'static str = "Trace IPv4 and IPv6 sockets that begin to listen";
+    const NOTES: &'static str = "BACKLOG is what the program asked for. The kernel limits it to net.core.somaxconn; \
+        cbpf tcpsynbl shows how much of it is needed.";
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
         ("cbpf solisten", "every listen() of your processes"),
         ("cbpf solisten -t -p 4711", "of one process, with the time"),

@@ -9,9 +9,9 @@ use cbpf_common::options::Shared;
 use cbpf_common::out::{Column, Mark, Row, until_nul};
 use syscall_numbers::{x86, x86_64};
 
-use crate::path;
-use crate::run::{Context, mark};
-use crate::tool::{self, Stream};
+use crate::shared::path;
+use crate::cli::run::{Context, mark};
+use crate::cli::tool::{self, Stream};
 
 #[derive(clap::Args)]
 pub struct Tool {
@@ -28,13 +28,13 @@ pub struct Tool {
 
 impl tool::Tool for Tool {
     const NAME: &'static str = "statsnoop";
-    const ABOUT: &'static str = "Trace stat, statfs and their kin";
-    const NOTES: &'static str = "A relative name stands behind the directory that it starts from. For calls by descriptor \
-        PATH is the open file, and - for what has no path, such as a pipe. A statx that io_uring does for a process is seen from \
-        Linux 6.0 on, when it is complete, with as much of a path as has 511 bytes.";
+    const ABOUT: &'static str = "Trace stat, statfs and related calls";
+    const NOTES: &'static str = "A relative name is shown after the directory that it is relative to. For calls by \
+        descriptor PATH is the open file, and - if that has no path, such as a pipe. A statx that io_uring does for a \
+        process is seen from Linux 6.0 on, when it is complete, with the first 511 bytes of the path.";
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
         ("cbpf statsnoop", "every file that your processes ask about"),
-        ("cbpf statsnoop -x", "files that are looked for in vain"),
+        ("cbpf statsnoop -x", "files that are looked for and not found"),
         ("cbpf statsnoop -s -- git status", "what `git status` asks, and by which system calls"),
     ];
 

@@ -12,15 +12,15 @@ use cbpf_common::session::Session;
 use nix::errno::Errno;
 use syscall_numbers::{x32, x86, x86_64};
 
-use crate::run::Context;
-use crate::tool::{self, Report};
+use crate::cli::run::Context;
+use crate::cli::tool::{self, Report};
 
 #[derive(clap::Args)]
 pub struct Tool {
-    /// Report every so many seconds; 0, as without it: once at the end
+    /// Report every SECONDS seconds; 0, the default: once at the end
     #[arg(short, long, value_name = "SECONDS", value_parser = interval)]
     interval: Option<Duration>,
-    /// Print only so many rows; 10 unless told, and all with --json
+    /// Print at most this many rows [default: 10, with --json all]
     #[arg(short = 'T', long, value_name = "ROWS", value_parser = clap::value_parser!(u32).range(1..))]
     top: Option<u32>,
     /// Only calls that failed or were interrupted
@@ -29,7 +29,7 @@ pub struct Tool {
     /// Only calls that failed with this error, a number or a name such as ENOENT
     #[arg(short = 'e', long, value_name = "ERRNO", value_parser = errno)]
     errno: Option<u32>,
-    /// Measure the time from call to return too, and sort by it
+    /// Also measure the time from call to return, and sort by it
     #[arg(short = 'L', long)]
     latency: bool,
     /// Print times in milliseconds instead of microseconds
@@ -70,14 +70,14 @@ fn errno(text: &str) -> Result<u32, String> {
 impl tool::Tool for Tool {
     const NAME: &'static str = "syscount";
     const ABOUT: &'static str = "Count system calls, and the time they take";
-    const NOTES: &'static str = "A call counts when it returns: one that blocks counts when it is over, and exit never does. \
-        Calls of 32-bit programs are named i386:NAME. Calls that were under way when the trace began, or that seccomp \
-        refused, are counted by -L without their time. What io_uring does is not a system call.";
+    const NOTES: &'static str = "A call counts when it returns: one that blocks counts when it is over, and exit \
+        never does. Calls of 32-bit programs are named i386:NAME. Calls that were under way when the trace began, or \
+        that seccomp refused, are counted by -L without their time. What io_uring does is not a system call.";
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
         ("cbpf syscount -i 5", "every 5 seconds, the 10 calls that you make most often"),
         ("cbpf syscount -L -m -p 4711", "where a process spends its time in the kernel"),
         ("cbpf syscount -x -P -S", "which calls fail in which process"),
-        ("cbpf syscount -e ENOENT -- make", "how many names `make` looks up in vain"),
+        ("cbpf syscount -e ENOENT -- make", "how many names `make` looks up and does not find"),
     ];
 
     fn answer(&self) -> Option<String> {
@@ -205,7 +205,7 @@ impl Report for Tool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tool::parsed;
+    use crate::cli::tool::parsed;
 
     fn tool(args: &[&str]) -> Tool {
         parsed(args).expect("options")

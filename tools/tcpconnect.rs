@@ -12,9 +12,9 @@ use cbpf_common::options::Shared;
 use cbpf_common::out::{Column, Out, Row, until_nul};
 use cbpf_common::session::Session;
 
-use crate::run::{Context, Usage};
-use crate::sock;
-use crate::tool::{self, Report, Stream};
+use crate::cli::run::{Context, Usage};
+use crate::shared::sock;
+use crate::cli::tool::{self, Report, Stream};
 
 #[derive(clap::Args)]
 pub struct Tool {
@@ -42,12 +42,12 @@ pub struct Tool {
 impl tool::Tool for Tool {
     const NAME: &'static str = "tcpconnect";
     const ABOUT: &'static str = "Trace active TCP connects, or count them";
-    const NOTES: &'static str = "A connect is shown when it is answered or given up, and after a second without an answer. \
-        cbpf tcpconnlat shows what became of it. One for which nothing could be sent is not shown.";
+    const NOTES: &'static str = "A connect is shown when it is answered or abandoned, and after a second without an \
+        answer. cbpf tcpconnlat shows what became of it. One for which nothing could be sent is not shown.";
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
         ("cbpf tcpconnect", "every connect of your processes"),
         ("cbpf tcpconnect -P 80,443 -U", "those to web servers, with the uid"),
-        ("cbpf tcpconnect -c -d 60", "who is connected to how often, in a minute"),
+        ("cbpf tcpconnect -c -d 60", "how often each address is connected to, in a minute"),
     ];
 
     fn plan(&self, _: &Shared, plan: &mut Plan) -> Result<()> {
@@ -148,7 +148,7 @@ mod tests {
     use cbpf_common::out::Format;
 
     use super::*;
-    use crate::tool::parsed;
+    use crate::cli::tool::parsed;
 
     fn tool(args: &[&str]) -> Tool {
         parsed(args).expect("options")

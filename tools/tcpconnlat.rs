@@ -6,13 +6,13 @@ use cbpf_common::engine::Plan;
 use cbpf_common::options::Shared;
 use cbpf_common::out::{Column, Row, until_nul};
 
-use crate::run::Context;
-use crate::sock;
-use crate::tool::{self, Stream};
+use crate::cli::run::Context;
+use crate::shared::sock;
+use crate::cli::tool::{self, Stream};
 
 #[derive(clap::Args)]
 pub struct Tool {
-    /// Only connects that took at least so many milliseconds
+    /// Only connects that took at least this many milliseconds
     #[arg(value_name = "MIN_MS", default_value = "0", value_parser = milliseconds)]
     min_ns: u64,
     /// Print the seconds since the start
@@ -34,9 +34,9 @@ impl tool::Tool for Tool {
     const NAME: &'static str = "tcpconnlat";
     const ABOUT: &'static str = "Trace TCP connects and how long each took; ERR says why one failed";
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
-        ("cbpf tcpconnlat", "every connect of your processes, until the answer came"),
-        ("cbpf tcpconnlat 10 -L", "those of 10 ms and more, with the local port"),
-        ("cbpf tcpconnlat -- curl -s https://example.org", "how long this program waits for whom"),
+        ("cbpf tcpconnlat", "every connect of your processes, with the time until the answer"),
+        ("cbpf tcpconnlat 10 -L", "those of 10 ms or more, with the local port"),
+        ("cbpf tcpconnlat -- curl -s https://example.org", "how long this program waits for each server"),
     ];
 
     fn plan(&self, _: &Shared, plan: &mut Plan) -> Result<()> {

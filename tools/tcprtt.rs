@@ -7,17 +7,17 @@ use anyhow::Result;
 use cbpf_bpf::events::{cbpf_hist, tcprtt_key};
 use cbpf_common::delta::{Cumulative as _, Deltas};
 use cbpf_common::engine::Plan;
-use cbpf_common::options::{self, Shared};
+use cbpf_common::options::{self, Shared, Unit};
 use cbpf_common::out::{Hist, Label, Out};
 use cbpf_common::session::Session;
 
-use crate::run::Context;
-use crate::sock;
-use crate::tool::{self, Report};
+use crate::cli::run::Context;
+use crate::shared::sock;
+use crate::cli::tool::{self, Report};
 
 #[derive(clap::Args)]
 pub struct Tool {
-    /// Report every so many seconds instead of once at the end
+    /// Report every SECONDS seconds instead of once at the end
     #[arg(short, long, value_name = "SECONDS", value_parser = options::seconds)]
     interval: Option<Duration>,
     /// Print the time above each report
@@ -44,7 +44,7 @@ pub struct Tool {
     /// A histogram for each remote address
     #[arg(short = 'B', long = "byraddr", group = "by")]
     by_raddr: bool,
-    /// Print the average too
+    /// Also print the average
     #[arg(short, long)]
     extension: bool,
 }
@@ -52,8 +52,8 @@ pub struct Tool {
 impl tool::Tool for Tool {
     const NAME: &'static str = "tcprtt";
     const ABOUT: &'static str = "Summarize the round-trip time of TCP connections, as a histogram";
-    const NOTES: &'static str = "It is the kernel's smoothed value, looked at whenever a segment arrives: a busy connection counts \
-        for more than a quiet one. -p is the local port here; processes are chosen with --pid.";
+    const NOTES: &'static str = "It is the kernel's smoothed value, read whenever a segment arrives: a busy \
+        connection counts for more than a quiet one. -p is the local port here; processes are chosen with --pid.";
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
         ("cbpf tcprtt", "all of your connections together, until Ctrl-C"),
         ("cbpf tcprtt -i 1 -d 10 -T", "ten times a second's segments"),
@@ -71,7 +71,7 @@ impl tool::Tool for Tool {
             }
         };
         let ((laddr_version, laddr), (raddr_version, raddr)) = (bytes(self.laddr), bytes(self.raddr));
-        plan.knob("milliseconds", self.milliseconds)
+        plan.knob("unit", self.unit().ns())
             .knob("only_lport", self.lport.map_or(0, u32::from))
             .knob("only_rport", self.rport.map_or(0, u32::from))
             .knob("only_laddr_version", laddr_version)
@@ -88,6 +88,10 @@ impl tool::Tool for Tool {
 }
 
 impl Tool {
+    fn unit(&self) -> Unit {
+        Unit { milliseconds: self.milliseconds }
+    }
+
     fn print(&self, out: &mut Out, mut gained: Vec<(tcprtt_key, cbpf_hist)>) -> Result<()> {
         out.line("")?;
         if self.timestamp {
@@ -110,9 +114,8 @@ impl Tool {
                 title += &format!(" [AVG {average}]");
             }
             let labels: Vec<_> = label.into_iter().chain([("avg", Label::U64(average))]).collect();
-            let unit = if self.milliseconds { "msecs" } else { "usecs" };
             let sum = Some(hist.total);
-            out.histogram(&Hist { title: title.as_bytes(), labels: &labels, sum, ..Hist::log2(unit, &hist.slots) })?;
+            out.histogram(&Hist { title: title.as_bytes(), labels: &labels, sum, ..Hist::log2(self.unit().name(), &hist.slots) })?;
         }
         Ok(())
     }
@@ -137,7 +140,7 @@ mod tests {
     use cbpf_common::out::Format;
 
     use super::*;
-    use crate::tool::parsed;
+    use crate::cli::tool::parsed;
 
     fn show(args: &[&str], format: Format) -> String {
         let tool: Tool = parsed(args).expect("options");

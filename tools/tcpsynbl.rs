@@ -10,9 +10,9 @@ use cbpf_common::options::{Interval, Shared};
 use cbpf_common::out::{Label, Out};
 use cbpf_common::session::Session;
 
-use crate::hists;
-use crate::run::Context;
-use crate::tool::{self, Report};
+use crate::shared::hists;
+use crate::cli::run::Context;
+use crate::cli::tool::{self, Report};
 
 #[derive(clap::Args)]
 pub struct Tool {
@@ -31,9 +31,10 @@ pub struct Tool {
 
 impl tool::Tool for Tool {
     const NAME: &'static str = "tcpsynbl";
-    const ABOUT: &'static str = "Show how full the queues of listening TCP sockets are, as a histogram for each bound";
-    const NOTES: &'static str = "Counted is how many complete connections wait for accept() when one more comes. A queue that is \
-        full (backlog_max) turns connections away, and those are not counted. IPv6 sockets that also take IPv4 count as IPv6.";
+    const ABOUT: &'static str = "Show how full the accept queues of listening TCP sockets are, as a histogram for each backlog";
+    const NOTES: &'static str = "It counts how many complete connections wait for accept() when one more comes. A \
+        queue that is full (backlog_max) turns connections away, and those are not counted. IPv6 sockets that also \
+        take IPv4 count as IPv6.";
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
         ("cbpf tcpsynbl", "the queues of all of your servers, until Ctrl-C"),
         ("cbpf tcpsynbl -T 1 10", "ten times a second's connections"),
@@ -70,7 +71,7 @@ impl Report for Tool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tool::parsed;
+    use crate::cli::tool::parsed;
 
     #[test]
     fn one_version_or_both() {

@@ -6,24 +6,24 @@ use anyhow::Result;
 use cbpf_bpf::events::{cbpf_file_op, cbpf_tally};
 use cbpf_common::delta::Deltas;
 use cbpf_common::engine::Plan;
-use cbpf_common::options::{Interval, Shared};
+use cbpf_common::options::{EachSecond, Shared};
 use cbpf_common::out::{Column, Out};
 use cbpf_common::session::Session;
 
-use crate::run::Context;
-use crate::tool::{self, Report};
+use crate::cli::run::Context;
+use crate::cli::tool::{self, Report};
 
 #[derive(clap::Args)]
 pub struct Tool {
     #[command(flatten)]
-    interval: Interval,
+    interval: EachSecond,
 }
 
 impl tool::Tool for Tool {
     const NAME: &'static str = "vfsstat";
     const ABOUT: &'static str = "Count reads, writes, opens and other operations on files, each second";
-    const NOTES: &'static str = "Counted are system calls that succeed, on sockets, pipes and devices too. An open that makes its \
-        file is a create as well.";
+    const NOTES: &'static str = "System calls that succeed are counted, on sockets, pipes and devices too. An open \
+        that creates its file counts as a create as well.";
     const EXAMPLES: &'static [(&'static str, &'static str)] =
         &[("cbpf vfsstat", "every second, what your processes do with files"), ("cbpf vfsstat 5 3", "three times 5 seconds")];
 
@@ -80,7 +80,7 @@ impl Report for Tool {
     type State = State;
 
     fn interval(&self) -> (Option<Duration>, Option<u64>) {
-        (Some(self.interval.interval.unwrap_or(Duration::from_secs(1))), self.interval.count)
+        (Some(self.interval.interval), self.interval.count)
     }
 
     fn table(&self) -> Vec<Column> {

@@ -145,13 +145,25 @@ impl Row<'_> {
 
     /// What has a text form, such as an address; no string of it is made first.
     pub fn display(&mut self, value: impl Display) -> &mut Self {
+        self.cell(|buf| shown(buf, &value), |buf, _| json_shown(buf, &value))
+    }
+
+    /// Such things that belong together: in the text with blanks between them, in JSON an array.
+    pub fn display_all<I>(&mut self, items: I) -> &mut Self
+    where
+        I: IntoIterator<Item: Display, IntoIter: Clone>,
+    {
+        let items = items.into_iter();
+        let again = items.clone();
         self.cell(
-            |buf| put(&mut Escaped(buf, escape::text), format_args!("{value}")),
-            |buf, _| {
-                buf.push(b'"');
-                put(&mut Escaped(buf, escape::json_part), format_args!("{value}"));
-                buf.push(b'"');
+            |buf| {
+                let start = buf.len();
+                for item in items {
+                    blank(buf, start);
+                    shown(buf, item);
+                }
             },
+            |buf, _| array(buf, again, json_shown),
         )
     }
 
@@ -384,4 +396,16 @@ impl<R> Write for Escaped<'_, R> {
 fn put(buf: &mut impl Write, args: std::fmt::Arguments<'_>) {
     // Writing to memory cannot fail.
     let _ = buf.write_fmt(args);
+}
+
+/// The text form of a value, escaped.
+fn shown(buf: &mut Vec<u8>, value: impl Display) {
+    put(&mut Escaped(buf, escape::text), format_args!("{value}"));
+}
+
+/// The same as a JSON string.
+fn json_shown(buf: &mut Vec<u8>, value: impl Display) {
+    buf.push(b'"');
+    put(&mut Escaped(buf, escape::json_part), format_args!("{value}"));
+    buf.push(b'"');
 }

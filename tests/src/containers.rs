@@ -310,8 +310,7 @@ fn by_daemon(rootless: bool) -> Result<()> {
     let (status, _, stderr) = podman.cbpf(&["-v", &socket], &["opensnoop", "-d", "1"])?;
     ensure!(status == Some(0) && stderr.contains("cbpf: daemon grant, scope container"), "{stderr}");
     let (status, _, stderr) = podman.cbpf(&["-v", &socket], &["opensnoop", "--scope", "host", "-d", "1"])?;
-    let words = "cbpf opensnoop: --scope host: that is more than its own. The widest scope that the daemon gives this \
-                 process is container\n";
+    let words = "cbpf opensnoop: --scope host: not allowed: the widest scope for this process is container\n";
     ensure!(status == Some(3) && stderr == words, "{status:?}: {stderr}");
     // A user of the container sees its own tasks there.
     let (status, _, stderr) = podman.cbpf(&["-v", &socket, "--user", "1000"], &["opensnoop", "-d", "1"])?;
@@ -405,13 +404,13 @@ fn nothing() -> Result<()> {
     let (status, stdout, stderr) = podman.cbpf(&[], &["opensnoop"])?;
     let words = "cbpf opensnoop: no permission to trace\n  \
                    token: the bpf() system call is refused by a seccomp profile\n    \
-                     mend: start the container with a profile that lets bpf through, or use the daemon, whose clients \
+                     fix: start the container with a profile that lets bpf through, or use the daemon, whose clients \
                  need none\n  \
                    daemon: /run/cbpf/cbpf.sock: No such file or directory\n    \
-                     mend: start cbpfd on the host (systemctl enable --now cbpfd.socket); into a container, mount \
+                     fix: start cbpfd on the host (systemctl enable --now cbpfd.socket); into a container, mount \
                  /run/cbpf\n  \
                    strict: this process has no CAP_BPF and no CAP_PERFMON\n    \
-                     mend: sudo setcap cap_bpf,cap_perfmon+ep \"$(command -v cbpf)\", or run it as root\n";
+                     fix: sudo setcap cap_bpf,cap_perfmon+ep \"$(command -v cbpf)\", or run it as root\n";
     ensure!(status == Some(3) && stdout.is_empty() && stderr == words, "{status:?}: {stdout}{stderr}");
     Ok(())
 }
@@ -450,8 +449,8 @@ fn refusing_profiles() -> Result<()> {
         ),
         (
             podman.profile("deadly.json", &deadly)?,
-            "a seccomp profile kills who calls bpf()",
-            "a seccomp profile kills who calls bpf()",
+            "a seccomp profile kills whoever calls bpf()",
+            "a seccomp profile kills whoever calls bpf()",
         ),
     ];
     for (profile, without, with) in &profiles {

@@ -4,7 +4,7 @@ use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, bail};
 use nix::mount::{MsFlags, mount};
 
 use crate::case::{self, Case, Outcome, emulated};
@@ -38,6 +38,15 @@ pub fn missing(kind: &Kind) -> Option<String> {
     (kind.name == "nfs" && !emulated()).then(|| "no machine but a guest is made a server of NFS".into())
 }
 
+/// Gives a guest of the ladder, whose root is in memory, a file system on a disk.
+pub fn mount_disk() -> Result<()> {
+    run("/usr/sbin/mke2fs", &["-q", "-F", "-t", "ext4", "/dev/vda"])?;
+    fs::create_dir_all("/var/tmp")?;
+    mount(Some("/dev/vda"), "/var/tmp", Some("ext4"), MsFlags::empty(), None::<&str>)
+        .context("cannot mount /dev/vda")?;
+    Ok(fs::set_permissions("/var/tmp", Permissions::from_mode(0o1777))?)
+}
+
 /// Tests a kind in a process and a mount namespace of its own.
 pub fn test(kind: &Kind) -> Result<()> {
     process::run_apart(&["files-on", kind.name])
@@ -63,9 +72,7 @@ pub fn inside(name: &str) -> Result<()> {
 }
 
 fn run(program: &str, args: &[&str]) -> Result<String> {
-    let done = Command::new(program).args(args).output().with_context(|| program.to_owned())?;
-    ensure!(done.status.success(), "{program}: {}", String::from_utf8_lossy(&done.stderr));
-    Ok(String::from_utf8(done.stdout)?.trim().to_owned())
+    Ok(process::output(Command::new(program).args(args))?.trim().to_owned())
 }
 
 /// On a disk that is a file, of so many megabytes.

@@ -40,65 +40,7 @@ pub enum Reader {
 
 /// Runs both loops under opensnoop and adds up.
 pub fn test(reader: Reader) -> Result<()> {
-    let path = std::env::temp_dir().join(format!("cbpf-loss-{}", std::process::id()));
-    let mut tool = Command::new(cbpf()?);
-    tool.args(["opensnoop", "-n", "wk-loop"]).stderr(Stdio::piped()).stdin(Stdio::null());
-    if reader == Reader::Json {
-        tool.arg("--json");
-    }
-    let mut piped = None;
-    if reader == Reader::Stalled {
-        let (read, write) = nix::unistd::pipe()?;
-        piped = Some(read);
-        tool.stdout(write);
-    } else {
-        tool.stdout(File::create(&path)?);
-    }
-    let mut child = tool.spawn()?;
-    drop(tool); // and with it our end of the pipe
-    let mut errors = child.stderr.take().context("stderr")?;
-    let errors = thread::spawn(move || {
-        let mut text = String::new();
-        errors.read_to_string(&mut text).map(|_| text)
-    });
-    let collect = piped.map(|fd: OwnedFd| {
-        thread::spawn(move || -> Result<Vec<u8>> {
-            let mut pipe = File::from(fd);
-            let mut all = vec![0; 4096];
-            let n = pipe.read(&mut all)?; // the header
-            all.truncate(n);
-            thread::sleep(Duration::from_secs(4));
-            pipe.read_to_end(&mut all)?;
-            Ok(all)
-        })
-    });
-    let begin = Instant::now();
-    while collect.is_none() && fs::metadata(&path)?.len() == 0 {
-        ensure!(begin.elapsed() < Duration::from_secs(60), "no header");
-        thread::sleep(Duration::from_millis(10));
-    }
-    if collect.is_some() {
-        thread::sleep(Duration::from_millis(1500)); // for the header
-    }
-
-    let mut command = Command::new(process::own_exe()?);
-    command.args(["loop", &OPENS.to_string()]);
-    let loops = [process::spawn(&mut command, None, 0)?, process::spawn(&mut command, None, 0)?];
-    for each in loops {
-        each.finish()?;
-    }
-    thread::sleep(Duration::from_millis(300));
-    kill(Pid::from_raw(child.id().try_into()?), Signal::SIGINT)?;
-    let output = match collect {
-        Some(thread) => thread.join().map_err(|_| anyhow::anyhow!("the reader died"))??,
-        None => Vec::new(),
-    };
-    let status = child.wait()?;
-    let errors = errors.join().map_err(|_| anyhow::anyhow!("the reader died"))??;
-    ensure!(status.success(), "{status}: {errors}");
-    let output = if reader == Reader::Stalled { output } else { fs::read(&path)? };
-    let _ = fs::remove_file(&path);
-
+    let (output, errors) = trace(reader)?;
     let (matched, shown, dropped) = closing_line(&errors)?;
     ensure!(matched == 2 * OPENS, "matched {matched} of {} opens", 2 * OPENS);
     ensure!(matched == shown + dropped, "{errors}");
@@ -122,6 +64,73 @@ pub fn test(reader: Reader) -> Result<()> {
         ensure!(dropped > 0, "four seconds without a reader lost nothing: the test does not test");
     }
     println!("     {reader:?}: {errors}");
+    Ok(())
+}
+
+/// What opensnoop writes to standard output and standard error while both loops run.
+fn trace(reader: Reader) -> Result<(Vec<u8>, String)> {
+    let path = std::env::temp_dir().join(format!("cbpf-loss-{}", std::process::id()));
+    let mut tool = Command::new(cbpf()?);
+    tool.args(["opensnoop", "-n", "wk-loop"]).stderr(Stdio::piped()).stdin(Stdio::null());
+    if reader == Reader::Json {
+        tool.arg("--json");
+    }
+    let mut piped = None;
+    if reader == Reader::Stalled {
+        let (read, write) = nix::unistd::pipe()?;
+        piped = Some(thread::spawn(move || stall(read)));
+        tool.stdout(write);
+    } else {
+        tool.stdout(File::create(&path)?);
+    }
+    let mut child = tool.spawn()?;
+    drop(tool); // and with it our end of the pipe
+    let mut errors = child.stderr.take().context("stderr")?;
+    let errors = thread::spawn(move || {
+        let mut text = String::new();
+        errors.read_to_string(&mut text).map(|_| text)
+    });
+    if piped.is_some() {
+        thread::sleep(Duration::from_millis(1500)); // for the header
+    }
+    let begin = Instant::now();
+    while piped.is_none() && fs::metadata(&path)?.len() == 0 {
+        ensure!(begin.elapsed() < Duration::from_secs(60), "no header");
+        thread::sleep(Duration::from_millis(10));
+    }
+    run_loops()?;
+    kill(Pid::from_raw(child.id().try_into()?), Signal::SIGINT)?;
+    let status = child.wait()?;
+    let died = |_| anyhow::anyhow!("the reader died");
+    let errors = errors.join().map_err(died)??;
+    ensure!(status.success(), "{status}: {errors}");
+    let output = match piped {
+        Some(reader) => reader.join().map_err(died)??,
+        None => fs::read(&path)?,
+    };
+    let _ = fs::remove_file(&path);
+    Ok((output, errors))
+}
+
+/// Reads the header, nothing for four seconds, and then the rest.
+fn stall(pipe: OwnedFd) -> Result<Vec<u8>> {
+    let mut pipe = File::from(pipe);
+    let mut all = vec![0; 4096];
+    let n = pipe.read(&mut all)?;
+    all.truncate(n);
+    thread::sleep(Duration::from_secs(4));
+    pipe.read_to_end(&mut all)?;
+    Ok(all)
+}
+
+/// Both loops at the same time, to their end.
+fn run_loops() -> Result<()> {
+    let mut command = Command::new(process::own_exe()?);
+    command.args(["loop", &OPENS.to_string()]);
+    for each in [process::spawn(&mut command, None, 0)?, process::spawn(&mut command, None, 0)?] {
+        each.finish()?;
+    }
+    thread::sleep(Duration::from_millis(300)); // until the last rows are written
     Ok(())
 }
 

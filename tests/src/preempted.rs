@@ -1,5 +1,5 @@
 //! Programs that are preempted by other tasks on the same CPU, for which they then run too. Uprobe programs always could be,
-//! tracepoint programs can be since 7.0. Rows must not mix tasks, and the kernel must live: `bpf/raw.bpf.h` says what is
+//! tracepoint programs can be since 7.0. Rows must not mix tasks, and the kernel must live: `bpf/include/raw.bpf.h` says what is
 //! done for that, without which 7.2 crashes here.
 
 use std::ffi::CString;

@@ -74,6 +74,15 @@ pub fn run_apart(args: &[&str]) -> Result<()> {
     Ok(())
 }
 
+/// Runs a program to its end; its output, or an error with what it wrote to standard error.
+pub fn output(command: &mut Command) -> Result<String> {
+    let program = command.get_program().to_owned();
+    let out = command.output().with_context(|| format!("cannot run {program:?}"))?;
+    let stderr = String::from_utf8_lossy(&out.stderr);
+    ensure!(out.status.success(), "{program:?} failed ({}): {}", out.status, stderr.trim());
+    String::from_utf8(out.stdout).with_context(|| format!("{program:?} wrote no valid UTF-8"))
+}
+
 /// Starts a command, under `uid` without any capability if one is given, as the first process of new namespaces
 /// (`CLONE_NEW*` in `flags`). `Command` cannot: unshare(CLONE_NEWPID) is for the children of its child only.
 pub fn spawn(command: &mut Command, uid: Option<u32>, flags: i32) -> Result<Child> {
@@ -204,7 +213,7 @@ pub struct Running {
 
 impl Running {
     /// Starts the tool; the inner error is its exit status and stderr if it ended instead.
-    #[allow(clippy::type_complexity)]
+    #[allow(clippy::type_complexity, reason = "the inner error is named in one place alone")]
     pub fn start(tool: &mut Command) -> Result<Result<Self, (Option<i32>, String)>> {
         let mut child = tool
             .stdin(Stdio::null())

@@ -44,7 +44,7 @@ fn says(who: As, args: &[&str], status: i32, words: &str) -> Result<()> {
     Ok(())
 }
 
-/// Who may not trace is told what is missing and what mends it, for each grant.
+/// Who may not trace is told what is missing and what fixes it, for each grant.
 pub fn no_grant() -> Result<()> {
     says(
         As::Nobody,
@@ -52,14 +52,14 @@ pub fn no_grant() -> Result<()> {
         3,
         "cbpf opensnoop: no permission to trace\n  \
            strict: this process has no CAP_BPF and no CAP_PERFMON\n    \
-             mend: sudo setcap cap_bpf,cap_perfmon+ep \"$(command -v cbpf)\", or run it as root\n",
+             fix: sudo setcap cap_bpf,cap_perfmon+ep \"$(command -v cbpf)\", or run it as root\n",
     )?;
     let (status, stdout, stderr) = run(As::Nobody, &["opensnoop"])?;
     ensure!(status == 3 && stdout.is_empty(), "exit status {status}: {stdout}{stderr}");
     for grant in ["token", "strict"] {
         ensure!(stderr.contains(&format!("\n  {grant}: ")), "no word about {grant}: {stderr}");
     }
-    ensure!(stderr.matches("\n    mend: ").count() >= 2, "not every link has its mend: {stderr}");
+    ensure!(stderr.matches("\n    fix: ").count() >= 2, "not every link has its fix: {stderr}");
     Ok(())
 }
 
@@ -121,6 +121,15 @@ pub fn closed_pipe() -> Result<()> {
     // The command is ended with it, by a signal; but nobody is interested in that any more.
     ensure!(matches!(output.status.code(), Some(0 | 143)), "{output:?}");
     ensure!(output.stderr.is_empty(), "it complains: {}", String::from_utf8_lossy(&output.stderr));
+    for args in [&["list"][..], &["doctor"], &["doctor", "--json"], &["klockstat", "--help"]] {
+        let (reader, writer) = std::io::pipe()?;
+        drop(reader);
+        let mut command = Command::new(cbpf()?);
+        // The doctor has less to try for one who may nothing.
+        become_user(&mut command, own_uid(), Vec::new());
+        let output = command.args(args).stdin(Stdio::null()).stdout(writer).output()?;
+        ensure!(output.status.success() && output.stderr.is_empty(), "{args:?}: {output:?}");
+    }
     Ok(())
 }
 

@@ -4,18 +4,24 @@
 //! `tests/kernels.md`; a tool that cannot run where the table says that it works fails, and so does one that runs
 //! where the table says that it cannot.
 
+#![allow(clippy::print_stderr, clippy::print_stdout, reason = "where it cannot say how a test went, it may panic")]
+
+mod before;
 mod case;
 mod cases;
 mod containers;
 mod daemon;
+mod ends;
 mod filesystems;
+mod handed;
 mod hostile;
 mod limit;
 mod loss;
+mod narrow;
 mod newtool;
 mod preempted;
-mod process;
 mod refusals;
+mod reports;
 mod sampling;
 mod token;
 mod uring;
@@ -23,12 +29,11 @@ mod verifier;
 mod writeback;
 
 use std::ffi::CString;
-use std::os::unix::fs::PermissionsExt as _;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use nix::mount::{MsFlags, mount};
+use cbpf_tests::process;
 
 use case::{Case, Outcome, Work};
 use cases::CASES;
@@ -50,6 +55,7 @@ fn main() -> ExitCode {
         ["delegate", ref numbers @ ..] => token::delegate(numbers),
         ["hostile"] => hostile::open_names(),
         ["fault-and-sleep"] => sampling::fault_and_sleep(),
+        ["threads"] => narrow::threads(),
         ["short-runs"] => sampling::short_runs(),
         ["crowd", who] => preempted::crowd(who),
         ["exec-in", group, ref program @ ..] => writeback::exec(group, program),
@@ -98,17 +104,21 @@ enum Expected {
     Lacks(String),
 }
 
-#[derive(Default)]
-struct Counts {
+/// The tests of one kernel: which of them run, and how they ended.
+struct Counts<'a> {
+    kernel: &'a str,
+    /// Parts of names, with commas between them; a test runs whose name holds one of them.
+    filter: &'a str,
     passed: u32,
     failed: u32,
     skipped: u32,
 }
 
-impl Counts {
-    /// Runs one test; `Ok(Some(reason))` is a skip.
-    fn test(&mut self, name: &str, filter: &str, test: impl FnOnce() -> Result<Option<String>>) {
-        if !filter.split(',').any(|part| name.contains(part)) {
+impl Counts<'_> {
+    /// Runs one test, which is known as `KERNEL: NAME`; `Ok(Some(reason))` is a skip.
+    fn test(&mut self, name: &str, test: impl FnOnce() -> Result<Option<String>>) {
+        let name = format!("{}: {name}", self.kernel);
+        if !self.filter.split(',').any(|part| name.contains(part)) {
             return;
         }
         let began = Instant::now();
@@ -129,6 +139,11 @@ impl Counts {
             }
         }
     }
+
+    /// The same for a test that is never skipped.
+    fn plain(&mut self, name: &str, test: impl FnOnce() -> Result<()>) {
+        self.test(name, || test().map(|()| None));
+    }
 }
 
 /// A test that measures may be disturbed, under emulation above all: it is tried twice, and the first failure is told.
@@ -141,123 +156,134 @@ fn twice<T>(name: &str, run: impl Fn() -> Result<T>) -> Result<T> {
 
 type Scope = (&'static str, &'static str, fn(&Case) -> Result<Outcome>);
 
-/// Gives a guest of the ladder a file system on a disk: its root is in memory.
-fn mount_disk() -> Result<()> {
-    let made =
-        Command::new("/usr/sbin/mke2fs").args(["-q", "-F", "-t", "ext4", "/dev/vda"]).status().context("mke2fs")?;
-    ensure!(made.success(), "mke2fs: {made}");
-    std::fs::create_dir_all("/var/tmp")?;
-    mount(Some("/dev/vda"), "/var/tmp", Some("ext4"), MsFlags::empty(), None::<&str>)
-        .context("cannot mount /dev/vda")?;
-    std::fs::set_permissions("/var/tmp", std::fs::Permissions::from_mode(0o1777))?;
-    Ok(())
-}
-
 fn suite(kernel: &str, filter: &str) -> Result<()> {
     ensure!(expected("strict", kernel, CASES[0].tool)?.is_some(), "kernels.md knows no kernel {kernel}");
     if kernel != "here" {
         // It makes a file system on a disk that it does not look at.
         ensure!(case::emulated(), "{kernel}: only in a guest of the ladder");
-        mount_disk()?;
+        filesystems::mount_disk()?;
     }
-    let mut counts = Counts::default();
-    let scopes: [Scope; 6] = [
-        ("strict", "user", case::user_scope),
-        ("strict", "container", case::container_scope),
-        ("token", "container", case::token_scope),
-        ("daemon", "user", case::daemon_user_scope),
-        ("daemon", "container", case::daemon_container_scope),
-        ("daemon", "rootless container", case::daemon_rootless_scope),
-    ];
-    for (grant, scope, run) in scopes {
+    let mut counts = Counts { kernel, filter, passed: 0, failed: 0, skipped: 0 };
+    owner_tests(&mut counts)?;
+    kernel_tests(&mut counts);
+    // Emulated, 600,000 opens take minutes, and the counters are the same.
+    if kernel == "here" {
+        here_only(&mut counts);
+    }
+    println!("{} passed, {} failed, {} skipped", counts.passed, counts.failed, counts.skipped);
+    ensure!(counts.failed == 0, "{} tests failed", counts.failed);
+    Ok(())
+}
+
+const SCOPES: [Scope; 6] = [
+    ("strict", "user", case::user_scope),
+    ("strict", "container", case::container_scope),
+    ("token", "container", case::token_scope),
+    ("daemon", "user", case::daemon_user_scope),
+    ("daemon", "container", case::daemon_container_scope),
+    ("daemon", "rootless container", case::daemon_rootless_scope),
+];
+
+/// Every tool's owner test, with every grant in every scope.
+fn owner_tests(counts: &mut Counts) -> Result<()> {
+    let kernel = counts.kernel;
+    for (grant, scope, in_scope) in SCOPES {
         // Emulated, that takes minutes for each scope. Who asks is told apart in the same way for every tool: one scope of
         // the daemon shows its tools, and the daemon's own tests show the scopes.
         if kernel != "here" && grant == "daemon" && scope != "rootless container" {
             continue;
         }
         for case in CASES {
-            let name = format!("{kernel}: owner {} {grant} {scope}", case.tool);
+            let name = format!("owner {} {grant} {scope}", case.tool);
             let Some(expected) = expected(grant, kernel, case.tool)? else {
-                counts.test(&name, filter, || {
-                    Ok(Some(format!("kernels.md has no column {kernel} for the {grant} grant")))
-                });
+                counts.test(&name, || Ok(Some(format!("kernels.md has no column {kernel} for the {grant} grant"))));
                 continue;
             };
-            let run = |case: &Case| {
+            let once = || {
                 let _limit = if LIMITED.contains(&case.tool) { Some(Limit::new()?) } else { None };
-                run(case)
+                in_scope(case)
             };
-            let run = |case| match twice(&name, || run(case)) {
-                Ok(Outcome::Disturbed(_)) => run(case),
-                result => result,
-            };
-            counts.test(&name, filter, || match (run(case)?, expected) {
-                (Outcome::Passed, Expected::Works) => Ok(None),
-                (Outcome::Disturbed(why), Expected::Works) => Ok(Some(why)),
-                (Outcome::Disturbed(why), Expected::Lacks(_)) => bail!("it runs: {why}"),
-                (Outcome::NotHere(_), Expected::Lacks(what)) => Ok(Some(what)),
-                (Outcome::NotHere(why), Expected::Works) => bail!("kernels.md says that it works: {why}"),
-                (Outcome::Passed, Expected::Lacks(what)) => bail!("it works, but kernels.md says: {what}"),
+            counts.test(&name, || {
+                let outcome = match twice(&name, once)? {
+                    Outcome::Disturbed(_) => once()?,
+                    outcome => outcome,
+                };
+                match (outcome, expected) {
+                    (Outcome::Passed, Expected::Works) => Ok(None),
+                    (Outcome::Disturbed(why), Expected::Works) => Ok(Some(why)),
+                    (Outcome::Disturbed(why), Expected::Lacks(_)) => bail!("it runs: {why}"),
+                    (Outcome::NotHere(_), Expected::Lacks(what)) => Ok(Some(what)),
+                    (Outcome::NotHere(why), Expected::Works) => bail!("kernels.md says that it works: {why}"),
+                    (Outcome::Passed, Expected::Lacks(what)) => bail!("it works, but kernels.md says: {what}"),
+                }
             });
         }
     }
+    Ok(())
+}
+
+/// What every kernel is tested for besides.
+fn kernel_tests(counts: &mut Counts) {
+    let kernel = counts.kernel;
     for kind in filesystems::KINDS {
-        let name = format!("{kernel}: files on {}", kind.name);
-        counts.test(&name, filter, || match filesystems::missing(kind) {
+        let name = format!("files on {}", kind.name);
+        counts.test(&name, || match filesystems::missing(kind) {
             None => twice(&name, || filesystems::test(kind)).map(|()| None),
             why => Ok(why),
         });
     }
-    counts.test(&format!("{kernel}: writeback is its cgroup's"), filter, || match writeback::missing() {
-        Some(why) => Ok(Some(why)),
+    counts.test("writeback is its cgroup's", || match writeback::missing() {
         None => writeback::test().map(|()| None),
+        why => Ok(why),
     });
-    counts.test(&format!("{kernel}: funclatency at functions of the kernel"), filter, || {
-        match (cases::funclatency::of_the_kernel()?, kernel) {
-            (Some(why), "here") => Ok(Some(why)),
-            (Some(why), _) => bail!("guests can trace them: {why}"),
-            (None, _) => Ok(None),
-        }
+    counts.test("funclatency at functions of the kernel", || match (cases::funclatency::of_the_kernel()?, kernel) {
+        (Some(why), "here") => Ok(Some(why)),
+        (Some(why), _) => bail!("guests can trace them: {why}"),
+        (None, _) => Ok(None),
     });
-    let mut plain = |name: &str, test: &dyn Fn() -> Result<()>| {
-        counts.test(&format!("{kernel}: {name}"), filter, || test().map(|()| None));
-    };
-    plain("hostile names in text", &hostile::text);
-    plain("hostile names in JSON", &hostile::json);
-    plain("preempted at a user function", &preempted::uprobe);
-    plain("preempted at a tracepoint", &preempted::tracepoint);
-    plain("samples after so many events", &sampling::by_period);
+    counts.plain("hostile names in text", hostile::text);
+    counts.plain("hostile names in JSON", hostile::json);
+    counts.plain("a listening socket that changes hands", handed::listeners);
+    counts.plain("a connection that changes hands", handed::connection);
+    counts.plain("preempted at a user function", preempted::uprobe);
+    counts.plain("preempted at a tracepoint", preempted::tracepoint);
+    counts.plain("samples after so many events", sampling::by_period);
     let name = "samples without perf events";
-    plain(name, &|| twice(name, sampling::by_run_time));
-    plain("no grant", &refusals::no_grant);
-    plain("scopes that are not one's own", &refusals::scopes);
-    plain("--on-loss", &refusals::lost);
-    plain("signals", &refusals::signals);
-    plain("a delegation with one piece missing", &|| token::one_piece_missing(kernel));
-    plain("the doctor", &|| token::doctors(kernel));
-    // Emulated, 600,000 opens take minutes, and the counters are the same.
-    if kernel == "here" {
-        counts.test("here: the verifier's work", filter, verifier::test);
-        counts.test("here: a new tool in five steps", filter, newtool::five_steps);
-        let mut plain = |name: &str, test: &dyn Fn() -> Result<()>| {
-            counts.test(&format!("{kernel}: {name}"), filter, || test().map(|()| None));
-        };
-        for (name, test) in daemon::TESTS {
-            plain(&format!("daemon: {name}"), test);
-        }
-        for (name, _) in containers::TESTS {
-            plain(&format!("containers: {name}"), &|| twice(name, || containers::run(name)));
-        }
-        // Guests have no shell.
-        plain("a command's exit status", &refusals::commands);
-        plain("a closed pipe", &refusals::closed_pipe);
-        plain("loss is counted, text", &|| loss::test(loss::Reader::Text));
-        plain("loss is counted, JSON", &|| loss::test(loss::Reader::Json));
-        plain("loss is counted, stalled reader", &|| loss::test(loss::Reader::Stalled));
+    counts.plain(name, || twice(name, sampling::by_run_time));
+    counts.plain("no grant", refusals::no_grant);
+    counts.plain("scopes that are not one's own", refusals::scopes);
+    counts.plain("--on-loss", refusals::lost);
+    counts.plain("signals", refusals::signals);
+    counts.plain("a delegation with one piece missing", || token::one_piece_missing(kernel));
+    counts.plain("the doctor", || token::doctors(kernel));
+}
+
+/// What takes too long in a guest, or what a guest lacks.
+fn here_only(counts: &mut Counts) {
+    counts.test("the verifier's work", verifier::test);
+    counts.test("a new tool in five steps", newtool::five_steps);
+    for (name, test) in daemon::tests() {
+        counts.plain(&format!("daemon: {name}"), test);
     }
-    println!("{} passed, {} failed, {} skipped", counts.passed, counts.failed, counts.skipped);
-    if counts.failed > 0 {
-        bail!("{} tests failed", counts.failed);
+    for (name, _) in containers::TESTS {
+        counts.plain(&format!("containers: {name}"), || twice(name, || containers::run(name)));
     }
-    Ok(())
+    // Guests have no shell.
+    counts.plain("a command's exit status", refusals::commands);
+    counts.plain("a closed pipe", refusals::closed_pipe);
+    counts.plain("nobody reads what it says", ends::unread);
+    counts.plain("a hang-up", ends::hang_up);
+    counts.plain("no types of the kernel", ends::without_types);
+    counts.plain("a second signal", ends::second_signal);
+    counts.plain("a trace shorter than its command", ends::shorter_than_the_command);
+    counts.plain("sockets that were there before", before::sockets);
+    counts.plain("reports that are counted", reports::counted);
+    counts.plain("a tool by a link's name", reports::by_link);
+    counts.plain("narrowed by option", narrow::options);
+    counts.plain("narrowed to a command's descendants", narrow::descendants);
+    counts.plain("narrowed to the command itself", narrow::only_the_command);
+    counts.plain("narrowed in vain", narrow::in_vain);
+    counts.plain("loss is counted, text", || loss::test(loss::Reader::Text));
+    counts.plain("loss is counted, JSON", || loss::test(loss::Reader::Json));
+    counts.plain("loss is counted, stalled reader", || loss::test(loss::Reader::Stalled));
 }

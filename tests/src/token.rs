@@ -38,8 +38,7 @@ fn in_container(masks: Option<&Masks>, args: &[&str]) -> Result<Done> {
     if let Some(m) = masks {
         // In a process of its own, because it forks.
         let numbers = [container.pid(), m.cmds, m.maps, m.progs, m.attachs].map(|n| n.to_string());
-        let done = Command::new(own_exe()?).arg("delegate").args(numbers).output()?;
-        ensure!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        process::output(Command::new(own_exe()?).arg("delegate").args(numbers))?;
     }
     ours.write_all(b"ready\n")?;
     let mut answer = String::new();
@@ -106,6 +105,11 @@ pub fn one_piece_missing(kernel: &str) -> Result<()> {
     let needs = engine::lacks("opensnoop", &Masks::default())?;
     let whole = in_container(Some(&needs), &tool)?;
     ensure!(whole.status == 0 && whole.stderr.contains("token grant"), "{}: {}", whole.status, whole.stderr);
+    let named = |path| in_container(Some(&needs), &[&tool[..], &["--token", path]].concat());
+    let right = named("/sys/fs/bpf")?;
+    ensure!(right.status == 0 && right.stderr.contains("token grant"), "{}: {}", right.status, right.stderr);
+    let wrong = named("/proc")?;
+    ensure!(wrong.status == 3 && wrong.stderr.contains("token: /proc"), "{}: {}", wrong.status, wrong.stderr);
     let pieces = pieces(&needs);
     ensure!(pieces.len() >= 8, "{pieces:?}");
     for piece in pieces {
@@ -151,7 +155,7 @@ pub fn doctors(kernel: &str) -> Result<()> {
     let report: Value = serde_json::from_str(&done.stdout)?;
     ensure!(report["grant"].is_null(), "{report}");
     let grants = report["grants"].as_array().context("no grants")?;
-    let said = |of: &Value| of["why"].as_str().is_some_and(|w| !w.is_empty()) && of["mend"].is_string();
+    let said = |of: &Value| of["why"].as_str().is_some_and(|w| !w.is_empty()) && of["fix"].is_string();
     ensure!(grants.len() == 3 && grants.iter().all(|of| of["there"] == false && said(of)), "{grants:?}");
     let tools = report["tools"].as_array().context("no tools")?;
     ensure!(tools.iter().all(|row| row["tried"] == false), "{tools:?}");
@@ -172,7 +176,7 @@ pub fn doctors(kernel: &str) -> Result<()> {
         }
         let report =
             agrees(&in_container(Some(&all), &["doctor", "--json"])?, "token", kernel).context("by a token")?;
-        // Known of these kernels; see `survey::Subprograms`.
+        // Known of these kernels; see `features::Subprograms`.
         let faulty = &report["kernel"]["faulty_subprograms"];
         match kernel {
             "6.12" => ensure!(*faulty == true, "{faulty}"),

@@ -4,9 +4,7 @@
 //! `memory`; none named: all. Baseline and tools take turns, so that a machine that gets busier meets all of them
 //! alike; every figure is given as minimum and median over the turns, and ratios are of one run.
 
-#[path = "../process.rs"]
-#[allow(dead_code)] // the suite uses the rest
-mod process;
+#![allow(clippy::print_stderr, clippy::print_stdout, reason = "where it cannot say how a test went, it may panic")]
 
 use std::ffi::CString;
 use std::fs::{self, File};
@@ -18,6 +16,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use cbpf_tests::process;
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};

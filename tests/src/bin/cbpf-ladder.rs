@@ -4,8 +4,7 @@
 //! Wants `cbpf`, `cbpf-suite` and `guest-init` beside itself. A rung that cannot be had is an error where `CI` is set
 //! and a counted skip elsewhere.
 
-#[path = "../ladder.rs"]
-mod ladder;
+#![allow(clippy::print_stderr, clippy::print_stdout, reason = "where it cannot say how a test went, it may panic")]
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,7 +13,8 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use ladder::{Image, Kernel, RUNGS, Rung, boot, fetch};
+use cbpf_tests::ladder::{Image, Kernel, RUNGS, Rung, boot, fetch};
+use cbpf_tests::process::{cbpf, own_exe};
 
 /// What the guests load besides what is built in.
 const MODULES: &[&str] = &[
@@ -107,7 +107,7 @@ impl std::fmt::Display for Absent {
 fn climb(rung: Rung, filter: Option<&String>) -> Result<[u32; 3]> {
     let kernel = fetch(rung, &cache()).context(Absent)?;
     let mut image = image(&kernel)?;
-    let suite = here()?.join("cbpf-suite").display().to_string();
+    let suite = own_exe()?.with_file_name("cbpf-suite").display().to_string();
     image.add_program(Path::new("/usr/bin/env"))?;
     let env = ["/usr/bin/env".into(), "CBPF_GUEST=yes".into(), format!("CBPF={}", cbpf()?.display())];
     let argv = [env.to_vec(), vec![suite, rung.name.into()], filter.into_iter().cloned().collect()].concat();
@@ -138,21 +138,12 @@ fn counts(line: &str) -> Option<[u32; 3]> {
     Some([number(passed, " passed")?, number(failed, " failed")?, number(skipped, " skipped")?])
 }
 
-fn here() -> Result<PathBuf> {
-    Ok(std::env::current_exe()?.parent().context("no folder")?.into())
-}
-
-/// The tool under test, as the suite finds it.
-fn cbpf() -> Result<PathBuf> {
-    std::env::var_os("CBPF").map_or_else(|| Ok(here()?.join("cbpf")), |path| Ok(path.into()))
-}
-
 fn image(kernel: &Kernel) -> Result<Image> {
-    let here = here()?;
-    let mut image = Image::new(&here.join("guest-init"))?;
+    let here = own_exe()?;
+    let mut image = Image::new(&here.with_file_name("guest-init"))?;
     image.add_program(&cbpf()?)?;
     image.add_program(&cbpf()?.with_file_name("cbpfd"))?;
-    image.add_program(&here.join("cbpf-suite"))?;
+    image.add_program(&here.with_file_name("cbpf-suite"))?;
     // What workloads start, and what makes file systems.
     const PROGRAMS: [&str; 7] = [
         "/bin/true",

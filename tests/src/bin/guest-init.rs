@@ -1,5 +1,7 @@
-//! The first process of a guest that `ladder::boot` starts: sets the system up, runs the command of
-//! `/cbpf-run`, writes its output and status to the second serial port and switches the guest off.
+//! The first process of a guest that [`boot`](cbpf_tests::ladder::boot) starts: sets the system up, runs the command of
+//! [`COMMAND`], writes its output and status to the second serial port and switches the guest off.
+
+#![allow(clippy::print_stderr, reason = "where it cannot say how a test went, it may panic")]
 
 use std::ffi::{CString, OsStr};
 use std::fs::{self, File, OpenOptions, Permissions};
@@ -12,6 +14,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 
 use anyhow::{Context, Result, ensure};
+use cbpf_tests::ladder::{COMMAND, MODULE_LIST};
 use nix::errno::Errno;
 use nix::kmod::{ModuleInitFlags, finit_module};
 use nix::mount::{MsFlags, mount};
@@ -39,7 +42,7 @@ const MOUNTS: &[(&str, &str, &str)] = &[
 
 fn main() {
     // Elsewhere it would mount over, and then switch off, the machine it runs on.
-    if std::process::id() != 1 || !Path::new("/cbpf-run").exists() {
+    if std::process::id() != 1 || !Path::new(COMMAND).exists() {
         eprintln!("guest-init: this is the first process of a test's guest only");
         std::process::exit(2);
     }
@@ -78,12 +81,12 @@ fn run() -> Result<()> {
     }
 
     let mut port = serial_port()?;
-    let text = fs::read("/cbpf-run").context("cannot read /cbpf-run")?;
+    let text = fs::read(COMMAND).context("cannot read the command")?;
     // The marker is for the host and us.
-    fs::remove_file("/cbpf-run")?;
+    fs::remove_file(COMMAND)?;
     let mut words = text.strip_suffix(b"\0").unwrap_or(&text).split(|b| *b == 0).map(OsStr::from_bytes);
-    let marker = words.next().and_then(OsStr::to_str).context("/cbpf-run has no marker")?;
-    let program = words.next().context("/cbpf-run has no program")?;
+    let marker = words.next().and_then(OsStr::to_str).context("the command has no marker")?;
+    let program = words.next().context("the command has no program")?;
 
     complain(load_modules());
     complain(mount(Some("nfsd"), "/proc/fs/nfsd", Some("nfsd"), MsFlags::empty(), None::<&str>).context("nfsd"));
@@ -114,9 +117,9 @@ fn serial_port() -> Result<File> {
     Ok(port)
 }
 
-/// Loads the modules of `/cbpf-modules`: `PATH PARAMETERS` lines.
+/// Loads the modules of [`MODULE_LIST`]: `PATH PARAMETERS` lines.
 fn load_modules() -> Result<()> {
-    for line in fs::read_to_string("/cbpf-modules").context("cannot read /cbpf-modules")?.lines() {
+    for line in fs::read_to_string(MODULE_LIST).context(MODULE_LIST)?.lines() {
         let (path, parameters) = line.split_once(' ').unwrap_or((line, ""));
         let loaded = File::open(path)
             .map_err(anyhow::Error::from)

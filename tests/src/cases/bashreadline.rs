@@ -9,9 +9,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Result, ensure};
 
-use crate::case::{Case, Report, Work};
-
-const CAP_SYS_ADMIN: u32 = 21;
+use crate::case::{CAP_SYS_ADMIN, Case, Report, Work};
 
 pub const CASE: Case =
     Case { tool: "bashreadline", args: &[], count: 40, work, check, extra_caps: &[CAP_SYS_ADMIN] };

@@ -7,9 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::case::{self, Case, Outcome, Report, Work};
-
-const CAP_SYS_ADMIN: u32 = 21;
+use crate::case::{self, CAP_SYS_ADMIN, Case, Outcome, Report, Work};
 
 pub const CASE: Case = Case {
     tool: "funclatency",

@@ -4,9 +4,7 @@ use std::ffi::CString;
 
 use anyhow::{Result, ensure};
 
-use crate::case::{Case, Report, Work};
-
-const CAP_SYS_ADMIN: u32 = 21;
+use crate::case::{CAP_SYS_ADMIN, Case, Report, Work};
 
 pub const CASE: Case =
     Case { tool: "gethostlatency", args: &[], count: 50, work, check, extra_caps: &[CAP_SYS_ADMIN] };

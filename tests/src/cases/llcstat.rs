@@ -6,10 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use nix::time::{ClockId, clock_gettime};
 
-use crate::case::{Case, Report, Work};
-
-/// As for runqlen: Debian's 5.10 wants it.
-const CAP_SYS_ADMIN: u32 = 21;
+use crate::case::{CAP_SYS_ADMIN, Case, Report, Work};
 
 /// The count is the CPU time, ms.
 pub const CASE: Case = Case {

@@ -13,6 +13,12 @@ pub const CASE: Case = Case { tool: "mountsnoop", args: &["-d"], count: 20, work
 const ENOENT: i64 = -2;
 const EBADF: i64 = -9;
 
+/// Its number, also where the kernel does not know it yet.
+const OPEN_TREE_ATTR: libc::c_long = 467;
+
+/// Attributes to set, to clear, propagation, user namespace: set MOUNT_ATTR_RDONLY.
+const RDONLY: [u64; 4] = [1, 0, 0, 0];
+
 fn work(w: &Work) -> Result<()> {
     for n in 0..w.count {
         let c = |what: &str| CString::new(format!("{what}-{}-{n}", w.who));
@@ -26,10 +32,12 @@ fn work(w: &Work) -> Result<()> {
                 libc::syscall(libc::SYS_mount, null::<u8>(), target.as_ptr(), null::<u8>(), libc::MS_BIND, 1),
                 libc::syscall(libc::SYS_umount2, target.as_ptr(), libc::MNT_DETACH),
                 libc::syscall(libc::SYS_fsconfig, -1, 1, key.as_ptr(), data.as_ptr(), 0),
+                libc::syscall(libc::SYS_fsconfig, -1, 2, key.as_ptr(), c"\x01\x02".as_ptr(), 2),
+                libc::syscall(OPEN_TREE_ATTR, -1, target.as_ptr(), 1, RDONLY.as_ptr(), size_of_val(&RDONLY)),
                 libc::syscall(libc::SYS_move_mount, -1, key.as_ptr(), libc::AT_FDCWD, target.as_ptr(), 4),
             ]
         };
-        ensure!(failed == [-1; 5], "{failed:?}");
+        ensure!(failed == [-1; 7], "{failed:?}");
     }
     Ok(())
 }
@@ -66,9 +74,14 @@ fn check(report: &Report) -> Result<()> {
         for row in find(n, "umount", &|_| true)? {
             ensure!(row["flags"] == "MNT_DETACH" && in_vain(row), "{row}");
         }
-        for row in find(n, "fsconfig", &|_| true)? {
-            ensure!(row["fd"] == -1 && row["cmd"] == "FSCONFIG_SET_STRING" && cut(row, "value"), "{row}");
-            ensure!(row["ret"].as_i64() < Some(0), "{row}");
+        for row in find(n, "fsconfig", &|r| r["cmd"] == "FSCONFIG_SET_STRING")? {
+            ensure!(row["fd"] == -1 && cut(row, "value") && row["ret"].as_i64() < Some(0), "{row}");
+        }
+        for row in find(n, "fsconfig", &|r| r["cmd"] == "FSCONFIG_SET_BINARY")? {
+            ensure!(row["value"].is_null() && row["value_fault"] == true && row["aux"] == 2, "{row}");
+        }
+        for row in find(n, "open_tree_attr", &|r| r["attrs"] == "set MOUNT_ATTR_RDONLY")? {
+            ensure!(row["fd"] == -1 && row["flags"] == "OPEN_TREE_CLONE" && row["ret"].as_i64() < Some(0), "{row}");
         }
         for row in find(n, "move_mount", &|r| r["source"] == format!("key-own-{n}"))? {
             ensure!(row["fd"] == -1 && row["to_fd"] == -100 && row["flags"] == "MOVE_MOUNT_F_EMPTY_PATH", "{row}");
@@ -76,6 +89,6 @@ fn check(report: &Report) -> Result<()> {
         }
     }
     let rows = report.owned_of("event").count() as u64;
-    ensure!(rows == 5 * report.expected(), "{rows} rows");
+    ensure!(rows == 7 * report.expected(), "{rows} rows");
     Ok(())
 }

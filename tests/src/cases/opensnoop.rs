@@ -17,6 +17,12 @@ fn work(w: &Work) -> Result<()> {
     for n in 0..w.count {
         ensure!(File::open(format!("/tmp/cbpf-{}-{n}", w.who)).is_err());
         File::open("/etc/passwd")?;
+        // With a mode that means nothing, as no file is made.
+        // SAFETY: the name is a C string.
+        let fd = unsafe { libc::syscall(libc::SYS_openat, libc::AT_FDCWD, c"/proc/self/status".as_ptr(), 0, 0o644) };
+        ensure!(fd >= 0, "{fd}");
+        // SAFETY: a new descriptor of ours.
+        drop(unsafe { OwnedFd::from_raw_fd(fd as i32) });
     }
     if !uring::usable(w)? {
         return Ok(());
@@ -58,6 +64,9 @@ fn check(report: &Report) -> Result<()> {
     }
     let passwd = report.owned_of("event").filter(|r| r["path"] == "/etc/passwd" && r["err"] == 0).count() as u64;
     ensure!(passwd == report.expected(), "/etc/passwd was seen {passwd} times");
+    let of = |r: &&serde_json::Value| r["path"] == "/proc/self/status" && r["flags"] == 0 && r["mode"] == 0;
+    let status = report.owned_of("event").filter(of).count() as u64;
+    ensure!(status == report.expected(), "/proc/self/status was seen {status} times");
     if uring::was_used(report) {
         for n in 0..report.count {
             absent(format!("/tmp/cbpf-uring-own-{n}"))?;

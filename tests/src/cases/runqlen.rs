@@ -8,10 +8,7 @@ use nix::sched::{CpuSet, sched_setaffinity};
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::Pid;
 
-use crate::case::{Case, Report, Work};
-
-/// Debian's 5.10 wants it for perf_event_open() when perf_event_paranoid is 3.
-const CAP_SYS_ADMIN: u32 = 21;
+use crate::case::{CAP_SYS_ADMIN, Case, Report, Work};
 
 /// The count is the CPU time of each thread, ms.
 pub const CASE: Case = Case {
