@@ -74,13 +74,14 @@ static __always_inline bool is_service(const struct listener *l, struct service 
 	return l->sockets && !differ;
 }
 
-static __always_inline void own_listener(owner_t o, struct sock *sk)
+/* Returns what its service is known by; 0 when it is not noted. */
+static __always_inline __u64 own_listener(owner_t o, struct sock *sk)
 {
 	struct listener l = { .sockets = 1 }, *known;
 	__u64 key = (__u64)sk;
 
 	if (!sk || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP || map_get(o, &socks, &key) || !own_sock(o, sk))
-		return;
+		return 0;
 	l.service = service_of(sk);
 	key = key_of(l.service);
 	known = map_get(o, &listeners, &key);
@@ -88,14 +89,25 @@ static __always_inline void own_listener(owner_t o, struct sock *sk)
 		COUNT(known->sockets);
 	else
 		record(o, &listeners, key, &l);
+	return key;
 }
 
 TRACE_CURRENT_IF("", "tp_btf/sys_exit", listens, (!ret && may_be(regs, listen_call)), struct pt_regs *regs, long ret)
 {
 	unsigned long args[2];
+	struct sock *sk;
+	__u64 key, service;
 
-	if (sockcall_args(regs, listen_call, args))
-		own_listener(o, inet_socket(args[0]));
+	if (!sockcall_args(regs, listen_call, args))
+		return 0;
+	sk = inet_socket(args[0]);
+	key = (__u64)sk;
+	service = own_listener(o, sk);
+	/* Closed meanwhile, maybe before it was noted: rather nobody's than another user's who listens there next. */
+	if (service && inet_socket(args[0]) != sk) {
+		map_del(o, &socks, &key);
+		map_del(o, &listeners, &service);
+	}
 	return 0;
 }
 

@@ -32,9 +32,16 @@ TRACE_CURRENT_IF("", "tp_btf/sys_exit", own_accepted,
 		 long ret)
 {
 	unsigned long args[2];
+	struct sock *sk;
+	__u64 key;
 
-	if (sockcall_args(regs, accept_call, args) || sockcall_args(regs, accept4_call, args))
-		own_tcp(o, inet_socket(ret));
+	if (!sockcall_args(regs, accept_call, args) && !sockcall_args(regs, accept4_call, args))
+		return 0;
+	sk = inet_socket(ret);
+	key = (__u64)sk;
+	own_tcp(o, sk);
+	if (sk && inet_socket(ret) != sk) /* closed meanwhile: whoever gets its address is somebody else */
+		map_del(o, &socks, &key);
 	return 0;
 }
 
