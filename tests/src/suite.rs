@@ -24,6 +24,7 @@ mod refusals;
 mod reports;
 mod sampling;
 mod token;
+mod traceable;
 mod uring;
 mod verifier;
 mod writeback;
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
         ["files-on", kind] => filesystems::inside(kind),
         ["delegated", fd, ref args @ ..] => fd.parse().map_err(Into::into).and_then(|fd| token::delegated(fd, args)),
         ["delegate", ref numbers @ ..] => token::delegate(numbers),
+        ["open", file] => traceable::open(file),
         ["hostile"] => hostile::open_names(),
         ["fault-and-sleep"] => sampling::fault_and_sleep(),
         ["threads"] => narrow::threads(),
@@ -243,6 +245,7 @@ fn kernel_tests(counts: &mut Counts) {
     });
     counts.plain("hostile names in text", hostile::text);
     counts.plain("hostile names in JSON", hostile::json);
+    counts.plain("programs that the user could not trace", traceable::test);
     counts.plain("a listening socket that changes hands", handed::listeners);
     counts.plain("a connection that changes hands", handed::connection);
     counts.plain("preempted at a user function", preempted::uprobe);

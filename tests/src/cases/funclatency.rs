@@ -18,7 +18,7 @@ pub const CASE: Case = Case {
     extra_caps: &[CAP_SYS_ADMIN],
 };
 
-const SLEEPS: Case = Case { args: &["-u", "hrtimer_nanosleep"], check: slept, ..CASE };
+pub const SLEEPS: Case = Case { args: &["-u", "hrtimer_nanosleep"], check: slept, ..CASE };
 const SLEEPS_BY_KPROBES: Case = Case { args: &["-uk", "hrtimer_nanosleep"], ..SLEEPS };
 const INTERRUPTS: Case = Case { args: &["-u", "hrtimer_interrupt"], check: undisturbed, ..CASE };
 const INTERRUPTS_BY_KPROBES: Case = Case { args: &["-uk", "hrtimer_interrupt"], ..INTERRUPTS };
