@@ -11,6 +11,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use cbpf_bpf::events::{cbpf_hist, cbpf_owner, cbpf_scope, cbpf_tally, llcstat_key};
 use cbpf_common::engine::{self, Loaded, Options, Plan, Rate, Sample};
+use cbpf_common::proc;
 
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike as _;
@@ -45,8 +46,14 @@ pub fn fault_and_sleep() -> Result<()> {
 
 /// Loads a plan for what the workload's owner owns.
 fn load(plan: &Plan) -> Result<Loaded> {
-    let owner =
-        cbpf_owner { scope: cbpf_scope::CBPF_USER.0, uid: own_uid(), self_: std::process::id(), ..Default::default() };
+    let owner = cbpf_owner {
+        scope: cbpf_scope::CBPF_USER.0,
+        uid: own_uid(),
+        gid: own_uid(),
+        userns: proc::namespace("self", "user")? as u32,
+        self_: std::process::id(),
+        ..Default::default()
+    };
     engine::load(plan, &owner, Options { buffer: 4096, token: None, memory: u64::MAX })
 }
 
