@@ -78,7 +78,8 @@ static __always_inline void put_path(char *buf, __u32 at, volatile __u16 *len, c
 	used = end == PATH_LOST ? 0 : *len;
 	if (used >= PATH_SPACE)
 		return;
-	buf[at + used] = end;
+	barrier_var(used); /* 6.1 knows less of a copy of it than of itself */
+	buf[at + (used & (PATH_SPACE - 1))] = end;
 	*len = used + 1;
 }
 
