@@ -56,8 +56,8 @@ impl tool::Tool for Tool {
         ("cbpf funclatency -p 1216 c:malloc", "the C library's malloc, as that process calls it"),
         ("cbpf funclatency -p 1216 :handle_request", "a function of the program that it runs"),
     ];
-    // Of a program, which more kernels and grants let be probed, and one that is seldom called.
-    const WORDS: &'static [&'static str] = &["c:getaddrinfo"];
+    // Both are seldom called. More kernels let one probe a program's, and the daemon the kernel's.
+    const WORDS: &'static [&'static [&'static str]] = &[&["c:getaddrinfo"], &["vfs_fsync_range"]];
 
     fn plan(&self, shared: &Shared, plan: &mut Plan) -> Result<()> {
         plan.knob("unit", self.unit().1);

@@ -96,7 +96,7 @@ impl tool::Tool for Tool {
         ("cbpf ksnoop --scope host 'vfs_read(file->f_flags, return)'", "a member, for root of the host"),
         ("cbpf ksnoop info vfs_read", "how it is declared"),
     ];
-    const WORDS: &'static [&'static str] = &["vfs_read"];
+    const WORDS: &'static [&'static [&'static str]] = &[&["vfs_read"]];
 
     fn answer(&self) -> Option<String> {
         self.prototypes(self.info()?).ok()

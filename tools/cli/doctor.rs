@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::Result;
-use cbpf_common::engine::{self, Refused};
+use cbpf_common::engine::{self, Plan, Refused};
 use cbpf_common::features::{self, Process, Subprograms};
 use cbpf_common::grant::{self, Grant, Request, Survey};
 use cbpf_common::options::BUFFER;
@@ -213,21 +213,29 @@ fn table() -> Table {
     table
 }
 
+/// What the first of the tool's plans that can be carried out says, or all of them together.
 fn row(tool: &Entry, grant: Option<&Grant>, types: Option<&libbpf_rs::btf::Btf<'_>>) -> Row {
     let mut row = Row { name: tool.name, set: None, memory: None, tried: false, why: Vec::new() };
     let host = grant.is_some_and(|grant| grant.scope == Scope::Host);
-    let look = || {
-        let plan = (tool.plan)(host)?;
-        let outlook = engine::outlook(&plan, host, BUFFER)?;
-        Ok::<_, anyhow::Error>((plan, outlook))
-    };
-    let (plan, outlook) = match look() {
-        Ok(seen) => seen,
-        Err(e) => {
+    for plan in (tool.plans)(host) {
+        if let Err(e) = plan.and_then(|plan| outlook(&plan, grant, types, host, &mut row)) {
             row.why.push(format!("{e:#}"));
-            return row;
         }
-    };
+        if row.set.is_some() {
+            break;
+        }
+    }
+    row
+}
+
+fn outlook(
+    plan: &Plan,
+    grant: Option<&Grant>,
+    types: Option<&libbpf_rs::btf::Btf<'_>>,
+    host: bool,
+    row: &mut Row,
+) -> Result<()> {
+    let outlook = engine::outlook(plan, host, BUFFER)?;
     row.memory = Some(outlook.memory);
     let hooks = |set: u32| {
         let sections = outlook.sets.iter().filter(|(number, _)| *number == set).flat_map(|(_, sections)| sections);
@@ -238,7 +246,7 @@ fn row(tool: &Entry, grant: Option<&Grant>, types: Option<&libbpf_rs::btf::Btf<'
         row.tried = true;
         // A daemon gives one session for each grant.
         let again = Request { only: Some(grant.name.into()), scope: Some(grant.scope), ..Default::default() };
-        let started = grant::negotiate(&again).and_then(|grant| Session::start(&plan, &grant, BUFFER));
+        let started = grant::negotiate(&again).and_then(|grant| Session::start(plan, &grant, BUFFER));
         match started {
             Ok(session) => {
                 let (set, passed_over) = session.set();
@@ -246,8 +254,8 @@ fn row(tool: &Entry, grant: Option<&Grant>, types: Option<&libbpf_rs::btf::Btf<'
                 row.why = passed_over.iter().map(|why| format!("passed over: {why}")).collect();
             }
             Err(e) => match e.downcast::<Refused>() {
-                Ok(refused) => row.why = refused.reasons,
-                Err(e) => row.why.push(format!("{e:#}")),
+                Ok(refused) => row.why.extend(refused.reasons),
+                Err(e) => return Err(e),
             },
         }
     } else if let Some(btf) = types {
@@ -264,7 +272,7 @@ fn row(tool: &Entry, grant: Option<&Grant>, types: Option<&libbpf_rs::btf::Btf<'
             }
         }
     }
-    row
+    Ok(())
 }
 
 #[cfg(test)]

@@ -23,8 +23,9 @@ pub trait Tool: Args {
     /// Commands with what they are good for, for `--help`.
     const EXAMPLES: &'static [(&'static str, &'static str)];
 
-    /// Words that it cannot do without, as an example: for those who want to know how it would run.
-    const WORDS: &'static [&'static str] = &[];
+    /// Words that it cannot do without, as examples: for those who want to know how it would run. It does if it does with
+    /// one of them.
+    const WORDS: &'static [&'static [&'static str]] = &[&[]];
 
     /// What the options ask for that takes no tracing, such as a list; it is printed, and that was all.
     fn answer(&self) -> Option<String> {
@@ -113,16 +114,16 @@ pub struct Entry {
     pub columns: fn() -> Vec<Column>,
     /// Runs it, under the name that was typed.
     pub run: Run,
-    /// What it asks for without any option but the scope `host`, if so.
-    pub plan: PlanOf,
+    /// What it asks for without any option but the scope `host`, if so; of several, one is enough.
+    pub plans: PlansOf,
 }
 
 /// How an entry's tool is run, and what it plans.
 type Run = fn(&'static str, &ArgMatches) -> Result<Status>;
-type PlanOf = fn(bool) -> Result<Plan>;
+type PlansOf = fn(bool) -> Vec<Result<Plan>>;
 
 impl Entry {
-    const fn of<T: Tool>(run: Run, plan: PlanOf, columns: fn() -> Vec<Column>) -> Self {
+    const fn of<T: Tool>(run: Run, plans: PlansOf, columns: fn() -> Vec<Column>) -> Self {
         Self {
             name: T::NAME,
             about: T::ABOUT,
@@ -131,25 +132,25 @@ impl Entry {
             examples: T::EXAMPLES,
             columns,
             run,
-            plan,
+            plans,
         }
     }
 
     /// An entry for a [`Stream`].
     pub const fn stream<T: Stream>() -> Self {
-        Self::of::<T>(run::stream::<T>, |host| plan::<T>(|_| true, host), || columns(T::columns))
+        Self::of::<T>(run::stream::<T>, |host| plans::<T>(|_| true, host), || columns(T::columns))
     }
 
     /// An entry for a [`Report`].
     pub const fn report<T: Report>() -> Self {
-        Self::of::<T>(run::report::<T>, |host| plan::<T>(|_| false, host), || columns(T::table))
+        Self::of::<T>(run::report::<T>, |host| plans::<T>(|_| false, host), || columns(T::table))
     }
 
     /// An entry for what is a [`Report`] with some options and a [`Stream`] with others.
     pub const fn either<T: Stream + Report>() -> Self {
         Self::of::<T>(
             run::either::<T>,
-            |host| plan::<T>(|tool| !tool.reports(), host),
+            |host| plans::<T>(|tool| !tool.reports(), host),
             || columns(|tool: &T| [tool.columns(), tool.table()].concat()),
         )
     }
@@ -157,13 +158,17 @@ impl Entry {
 
 /// Of the tool without options: those that options show are there too, hidden.
 fn columns<T: Tool>(of: fn(&T) -> Vec<Column>) -> Vec<Column> {
-    let matches = command::<T>().try_get_matches_from([&[T::NAME], T::WORDS].concat());
+    let matches = command::<T>().try_get_matches_from([&[T::NAME], T::WORDS[0]].concat());
     matches.and_then(|matches| T::from_arg_matches(&matches)).map(|tool| of(&tool)).unwrap_or_default()
 }
 
-fn plan<T: Tool>(events: fn(&T) -> bool, host: bool) -> Result<Plan> {
+fn plans<T: Tool>(events: fn(&T) -> bool, host: bool) -> Vec<Result<Plan>> {
+    T::WORDS.iter().map(|words| plan::<T>(events, host, words)).collect()
+}
+
+fn plan<T: Tool>(events: fn(&T) -> bool, host: bool, words: &[&str]) -> Result<Plan> {
     let scope: &[&str] = if host { &["--scope", "host"] } else { &[] };
-    let matches = command::<T>().try_get_matches_from([&[T::NAME], scope, T::WORDS].concat())?;
+    let matches = command::<T>().try_get_matches_from([&[T::NAME], scope, words].concat())?;
     let (tool, mut plan) = (T::from_arg_matches(&matches)?, Plan::new(T::NAME)?);
     if events(&tool) {
         plan.events();
