@@ -36,6 +36,13 @@ pub struct Case {
     pub extra_caps: &'static [u32],
 }
 
+impl Case {
+    /// The tool with its options: no other case has that.
+    pub fn name(&self) -> String {
+        [&[self.tool], self.args].concat().join(" ")
+    }
+}
+
 /// What the workload knows.
 #[derive(Debug)]
 pub struct Work {
@@ -216,7 +223,7 @@ fn in_container(
     let mut command = Command::new(process::own_exe()?);
     let inside_uid = if userns { 1000 } else { own_uid() };
     let outside_uid = if userns { USERNS_FIRST + inside_uid } else { inside_uid };
-    command.args(["container", case.tool, grant, &fd, &inside_uid.to_string()]);
+    command.args(["container", &case.name(), grant, &fd, &inside_uid.to_string()]);
     let container = start(&mut command)?;
     drop(theirs);
     (&ours).write_all(b"ready\n")?;

@@ -256,10 +256,14 @@ impl Running {
 
     /// The same where the child is not the tool, and `interrupt` interrupts that.
     pub fn stop_by(mut self, interrupt: impl FnOnce() -> Result<()>) -> Result<(Vec<Vec<u8>>, String)> {
-        // Work that ends in a softirq or in a kernel thread ends a little after the system call.
-        thread::sleep(Duration::from_millis(300));
-        interrupt()?;
         let mut lines = vec![self.first];
+        // Work that ends in a softirq or in a kernel thread ends a little after the system call. No sleep: in a container
+        // this is one of the processes that are traced.
+        let until = Instant::now() + Duration::from_millis(300);
+        while let Ok(line) = self.lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            lines.push(line);
+        }
+        interrupt()?;
         let until = Instant::now() + Duration::from_secs(60);
         loop {
             match self.lines.recv_timeout(until.saturating_duration_since(Instant::now())) {

@@ -45,8 +45,8 @@ fn main() -> ExitCode {
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     let result = match words[..] {
         ["work", tool, who, count, notes] => work(tool, who, count, notes),
-        ["container", tool, grant, fd, uid] => {
-            find(tool).and_then(|case| case::container(case, grant, fd.parse()?, uid.parse()?))
+        ["container", case, grant, fd, uid] => {
+            find(case).and_then(|case| case::container(case, grant, fd.parse()?, uid.parse()?))
         }
         ["loop", count] => count.parse().map_err(Into::into).and_then(loss::open_loop),
         ["client", what, socket] => daemon::client(what, socket.as_ref()),
@@ -77,8 +77,11 @@ fn main() -> ExitCode {
     }
 }
 
-fn find(tool: &str) -> Result<&'static Case> {
-    CASES.iter().copied().find(|case| case.tool == tool).with_context(|| format!("no case for {tool}"))
+/// The case of a tool, or another one by its name.
+fn find(name: &str) -> Result<&'static Case> {
+    let named = |case: &&&Case| case.tool == name || case.name() == name;
+    let mut all = CASES.iter().chain(cases::funclatency::OF_THE_KERNEL);
+    all.find(named).copied().with_context(|| format!("no case for {name}"))
 }
 
 fn work(tool: &str, who: &str, count: &str, notes: &str) -> Result<()> {

@@ -121,6 +121,17 @@ pub fn one_piece_missing(kernel: &str) -> Result<()> {
     Ok(())
 }
 
+/// How it is said that a kernel lacks what a set of programs needs.
+const LACKS: [&str; 6] = [
+    "cannot attach ",
+    "is not found in vmlinux BTF",
+    "failed to resolve CO-RE relocation",
+    "failed to find kernel BTF type ID",
+    "-EPERM (this kernel, or this grant, lets no programs be put at functions",
+    // 5.10's trampolines have no arguments that point to numbers: ksnoop's fourth of vfs_read().
+    "invalid bpf_context access",
+];
+
 /// Does the doctor say of each tool what kernels.md says?
 fn agrees(done: &Done, grant: &str, kernel: &str) -> Result<Value> {
     ensure!(done.status == 0 && done.stderr.is_empty(), "{}: {}", done.status, done.stderr);
@@ -135,6 +146,11 @@ fn agrees(done: &Done, grant: &str, kernel: &str) -> Result<Value> {
         ensure!(row["runs"] == works && (tried || !works), "kernels.md does not say so: {row}");
         ensure!(works || row["why"].as_array().is_some_and(|why| !why.is_empty()), "no reason: {row}");
         ensure!(!tried || row["memory"].as_u64() > Some(0), "{row}");
+        let why = row["why"].as_array().context("no why")?.iter().filter_map(Value::as_str);
+        let mut passed_over = why.filter_map(|why| why.strip_prefix("passed over: "));
+        // Whatever else is said is said by the verifier: of a program that it should have taken.
+        let lacking = |why: &str| LACKS.iter().any(|words| why.contains(words));
+        ensure!(passed_over.all(lacking), "not for want of something: {row}");
     }
     Ok(report)
 }

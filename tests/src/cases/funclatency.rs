@@ -84,12 +84,15 @@ fn undisturbed(report: &Report) -> Result<()> {
     Ok(())
 }
 
+/// The cases at functions of the kernel.
+pub const OF_THE_KERNEL: &[&Case] = &[&SLEEPS, &SLEEPS_BY_KPROBES, &INTERRUPTS, &INTERRUPTS_BY_KPROBES];
+
 /// At functions of the kernel. Says why they cannot be tested here, if so.
 pub fn of_the_kernel() -> Result<Option<String>> {
-    for case in [SLEEPS, SLEEPS_BY_KPROBES, INTERRUPTS, INTERRUPTS_BY_KPROBES] {
+    for case in OF_THE_KERNEL {
         for scope in [case::user_scope, case::container_scope] {
-            let outcome = match scope(&case).with_context(|| format!("{:?}", case.args))? {
-                Outcome::Disturbed(_) => scope(&case)?,
+            let outcome = match scope(case).with_context(|| format!("{:?}", case.args))? {
+                Outcome::Disturbed(_) => scope(case)?,
                 outcome => outcome,
             };
             match outcome {
