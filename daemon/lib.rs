@@ -1,5 +1,6 @@
 //! `cbpfd`: what of cbpf has privileges.
 
+mod accounts;
 mod delegate;
 mod kernel;
 mod peer;
@@ -9,6 +10,7 @@ mod serve;
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Result, bail};
 use cbpf_common::say::{print, say};
@@ -54,6 +56,11 @@ impl std::fmt::Display for Usage {
     }
 }
 impl std::error::Error for Usage {}
+
+/// A thread that panicked had no invariant broken: what stands behind these is whole between any two statements.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 fn run(words: &[&str]) -> Result<()> {
     match words {

@@ -1,12 +1,11 @@
 //! The daemon: a thread for each connection, which is one session of one client.
 
-use std::collections::HashMap;
 use std::fs::{self, Permissions};
 use std::io::Write as _;
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -28,12 +27,12 @@ use nix::sys::socket::{
 };
 use nix::sys::time::{TimeVal, TimeValLike as _};
 
-use crate::peer::{self, Account, Identity, Peer};
+use crate::accounts::{Accounts, Counted, What};
+use crate::peer::{self, Identity, Peer};
 use crate::policy::{self, Policy, Rule};
-use crate::{Usage, kernel, sandbox};
+use crate::{Usage, kernel, locked, sandbox};
 
-/// Connections at a time: of all clients, and of one uid.
-const MOST_CONNECTIONS: u32 = 256;
+/// Connections at a time, of one account.
 const MOST_OF_ONE: u32 = 64;
 /// How long a client may take to ask.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -72,7 +71,8 @@ pub fn run(words: &[&str]) -> Result<()> {
     };
     sandbox::enter()?;
     log(format_args!("ready"));
-    let daemon = Arc::new(Daemon { policy, counts: Mutex::default(), loading: Mutex::new(()) });
+    let accounts = Accounts::new()?;
+    let daemon = Arc::new(Daemon { policy, accounts, loading: Mutex::new(()) });
     loop {
         let connection = match accept4(listener.as_raw_fd(), SockFlag::SOCK_CLOEXEC) {
             // SAFETY: just accepted, and nobody else's.
@@ -145,37 +145,9 @@ fn log(line: std::fmt::Arguments<'_>) {
 
 struct Daemon {
     policy: PathBuf,
-    counts: Mutex<HashMap<(Account, What), u32>>,
+    accounts: Accounts,
     /// One load at a time: libbpf's complaints have one place, and so nobody reads another one's.
     loading: Mutex<()>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum What {
-    Connection,
-    Session,
-}
-
-/// One connection or session more of an account, for as long as this lives.
-struct Counted<'a> {
-    daemon: &'a Daemon,
-    key: (Account, What),
-}
-
-impl Drop for Counted<'_> {
-    fn drop(&mut self) {
-        let mut counts = locked(&self.daemon.counts);
-        if let Some(n) = counts.get_mut(&self.key) {
-            *n -= 1;
-            if *n == 0 {
-                counts.remove(&self.key);
-            }
-        }
-    }
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What the daemon says instead of giving something.
@@ -188,21 +160,6 @@ impl From<anyhow::Error> for No {
 }
 
 impl Daemon {
-    fn count(&self, account: Account, what: What, most: u32) -> Result<Counted<'_>> {
-        let mut counts = locked(&self.counts);
-        let all: u32 = counts.iter().filter(|((_, w), _)| *w == what).map(|(_, n)| n).sum();
-        ensure!(all < MOST_CONNECTIONS, "the daemon has as many clients as it takes");
-        let n = counts.entry((account, what)).or_default();
-        let of = match what {
-            What::Connection => "connections, and the daemon takes",
-            What::Session => "sessions, and the policy allows",
-        };
-        ensure!(*n < most, "{account} has {n} {of} {most}");
-        *n += 1;
-        drop(counts);
-        Ok(Counted { daemon: self, key: (account, what) })
-    }
-
     fn serve(&self, socket: &OwnedFd) -> Result<()> {
         let peer = Peer::of(socket)?;
         setsockopt(socket, sockopt::ReceiveTimeout, &TimeVal::seconds(PATIENCE.as_secs() as i64))?;
@@ -210,7 +167,7 @@ impl Daemon {
         setsockopt(socket, sockopt::SendTimeout, &TimeVal::seconds(LOOK.as_secs() as i64))?;
         setsockopt(socket, sockopt::PassCred, &true)?;
         let refuse = |No(message): No| send(socket, &message, &[]);
-        let _connection = match peer.account().and_then(|who| self.count(who, What::Connection, MOST_OF_ONE)) {
+        let _connection = match peer.account().and_then(|who| self.accounts.count(who, What::Connection, MOST_OF_ONE)) {
             Ok(counted) => counted,
             Err(e) => return refuse(e.into()),
         };
@@ -219,7 +176,7 @@ impl Daemon {
             Ok(None) => return Ok(()),
             Err(e) => return refuse(e.into()),
         };
-        let (grant, _session) = match self.grant(&peer, &ask, dir) {
+        let (grant, mut counted) = match self.grant(&peer, &ask, dir) {
             Ok(granted) => granted,
             Err(no) => return refuse(no),
         };
@@ -231,7 +188,7 @@ impl Daemon {
             Ok(loaded) => loaded,
             Err(no) => return refuse(no),
         };
-        self.session(socket, &peer, &grant, &start, loaded)
+        self.session(socket, &peer, &grant, &mut counted, &start, loaded)
     }
 
     /// Who asks, what it may, and the record of what it owns.
@@ -240,7 +197,7 @@ impl Daemon {
         let policy = Policy::read(&self.policy).inspect_err(|e| log(format_args!("{e:#}")));
         let policy = policy.map_err(|_| anyhow::anyhow!("its policy cannot be read; its log says why"))?;
         let rule = policy.rule(&who).context("its policy has no rule for this process")?.clone();
-        let session = self.count(peer.account()?, What::Session, rule.sessions)?;
+        let session = self.accounts.count(peer.account()?, What::Session, rule.sessions)?;
         let widest = rule.widest(&who);
         let scope = match ask.scope {
             Some(n) => Scope::numbered(n).context("unknown scope")?,
@@ -322,7 +279,15 @@ impl Daemon {
         Ok(loaded)
     }
 
-    fn session(&self, socket: &OwnedFd, peer: &Peer, grant: &Grant, start: &Start, mut loaded: Loaded) -> Result<()> {
+    fn session(
+        &self,
+        socket: &OwnedFd,
+        peer: &Peer,
+        grant: &Grant,
+        counted: &mut Counted<'_>,
+        start: &Start,
+        mut loaded: Loaded,
+    ) -> Result<()> {
         {
             let ring = loaded.events();
             let started = Started {
@@ -333,6 +298,7 @@ impl Daemon {
                 insns: loaded.verified_insns()?,
             };
             let fds: Vec<BorrowedFd<'_>> = std::iter::once(loaded.counts()?).chain(ring.map(|(fd, _)| fd)).collect();
+            counted.gives(&fds)?;
             send(socket, &ToClient::Started(started), &fds)?;
         }
         let who = &grant.who;
@@ -577,21 +543,23 @@ fn read(tell: &mut Telling<'_, impl Fn() -> Result<()>>, loaded: &Loaded, map: &
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::peer::Account;
 
     #[test]
     fn a_fault_ends_its_own_client_only() {
-        let daemon = Arc::new(Daemon { policy: PathBuf::new(), counts: Mutex::default(), loading: Mutex::new(()) });
+        let accounts = Accounts::new().expect("epoll");
+        let daemon = Arc::new(Daemon { policy: PathBuf::new(), accounts, loading: Mutex::new(()) });
         let faulty = daemon.clone();
         let thread = thread::spawn(move || {
             guarded(|| {
-                let _counted = faulty.count(Account::Uid(7), What::Session, 1)?;
+                let _counted = faulty.accounts.count(Account::Uid(7), What::Session, 1)?;
                 let _alone = locked(&faulty.loading);
                 panic!("on purpose")
             });
         });
         assert!(thread.join().is_ok());
         // Neither its place nor what it held is lost.
-        assert!(daemon.count(Account::Uid(7), What::Session, 1).is_ok());
+        assert!(daemon.accounts.count(Account::Uid(7), What::Session, 1).is_ok());
         drop(locked(&daemon.loading));
     }
 }

@@ -2,10 +2,11 @@
 //! still may do.
 
 use std::fs::{self, File};
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::os::unix::fs::chown;
 use std::process::{Command, Stdio};
+use std::ptr;
 use std::thread;
 use std::time::Duration;
 
@@ -29,6 +30,7 @@ pub const TESTS: &[Test] = &[
     ("funclatency in a file of one's own", own_file),
     ("an answer that is taken slowly", slow_answer),
     ("a namespace of root's has one account", one_account),
+    ("what is kept of a session counts", kept_rings),
     ("what it refuses, strict gives", next_grant),
     ("what it may do itself", sandboxed),
 ];
@@ -87,7 +89,7 @@ pub const CLIENTS: &[Client] = &[
             let credentials = libc::ucred { pid, uid, gid: 0 }.into();
             let bytes = ToDaemon::Ask(line.ask()).encode();
             let with = [ControlMessage::ScmCredentials(&credentials)];
-            let slice = [std::io::IoSlice::new(&bytes)];
+            let slice = [io::IoSlice::new(&bytes)];
             sendmsg::<()>(line.socket.as_raw_fd(), &slice, &with, MsgFlags::empty(), None)?;
             anyhow::Ok(line)
         };
@@ -132,6 +134,27 @@ const OTHERS: &[Client] = &[
             }
             ForkResult::Parent { .. } => Ok(()),
         }
+    }),
+    ("rings of sessions that are over", false, |path| {
+        let refused = |why: &str| {
+            let line = Line::open(path)?;
+            line.say(&ToDaemon::Ask(line.ask()), &[])?;
+            line.is_refused(why)
+        };
+        let (line, _, mut kept) = Line::started(path, opensnoop())?;
+        drop(line);
+        let is_over = || refused("0 sessions and keeps the rings of 1 that are over, and the policy allows 1").is_ok();
+        ensure!(within(Duration::from_secs(3), is_over), "a ring that is kept does not count");
+        let ring = kept.pop().context("no ring")?;
+        // SAFETY: new memory, which nobody looks at.
+        let mapped =
+            unsafe { libc::mmap(ptr::null_mut(), 4096, libc::PROT_READ, libc::MAP_SHARED, ring.as_raw_fd(), 0) };
+        ensure!(mapped != libc::MAP_FAILED, "mmap: {}", io::Error::last_os_error());
+        drop((ring, kept));
+        refused("keeps the rings of 1").context("one that is mapped")?;
+        // SAFETY: what was mapped above.
+        ensure!(unsafe { libc::munmap(mapped, 4096) } == 0);
+        Line::granted(path).map(drop).context("when it has let go of it")
     }),
     ("sessions under two uids of a namespace", true, |path| {
         let _line = Line::granted(path)?;
@@ -187,6 +210,10 @@ fn one_account() -> Result<()> {
     command.args(["client", "sessions under two uids of a namespace"]).arg(&daemon.socket);
     process::spawn_in_userns(&mut command, 0x3000_0000)?.finish()?;
     Ok(())
+}
+
+fn kept_rings() -> Result<()> {
+    Daemon::start("[[rule]]\nsessions = 1\n")?.client("rings of sessions that are over", Some(UID))
 }
 
 /// A copy of the C library that belongs to the user, and two who use it: the user's own calls are shown.
