@@ -1,6 +1,5 @@
 //! filelife: files that live but a short time.
 
-use std::borrow::Cow;
 
 use anyhow::Result;
 use cbpf_bpf::events::filelife_event;
@@ -8,7 +7,7 @@ use cbpf_common::engine::Plan;
 use cbpf_common::options::Shared;
 use cbpf_common::out::{Column, Mark, Row, until_nul};
 
-use crate::shared::path;
+use crate::shared::path::Path;
 use crate::cli::run::{Context, mark};
 use crate::cli::tool::{self, Stream};
 
@@ -36,23 +35,19 @@ impl tool::Tool for Tool {
 }
 
 /// The last component of the name, or all of it behind the directory that it starts from.
-fn file<'a>(e: &filelife_event, tail: &'a [u8]) -> (Cow<'a, [u8]>, Mark) {
+fn file<'a>(e: &filelife_event, tail: &'a [u8]) -> (Path<'a>, Mark) {
     let passed = mark(e.head.flags);
-    let Some((name, walked)) = tail.split_at_checked(e.name_len.into()) else { return (b"".into(), Mark::Fault) };
+    let Some((name, walked)) = tail.split_at_checked(e.name_len.into()) else {
+        return (Path::passed(b""), Mark::Fault);
+    };
     let name = name.strip_suffix(b"\0").unwrap_or(name);
     if passed == Mark::Fault {
-        return (b"".into(), passed);
+        return (Path::passed(b""), passed);
     }
-    match walked.get(..e.dir_len.into()).and_then(path::assemble) {
-        None => (name.rsplit(|b| *b == b'/').next().unwrap_or(name).into(), passed),
-        Some(_) if name.starts_with(b"/") => (name.into(), passed),
-        Some((mut dir, cut)) => {
-            if !dir.ends_with(b"/") {
-                dir.push(b'/');
-            }
-            dir.extend_from_slice(name);
-            (dir.into(), if passed == Mark::Whole { cut } else { passed })
-        }
+    match walked.get(..e.dir_len.into()).and_then(Path::walked) {
+        None => (Path::passed(name.rsplit(|b| *b == b'/').next().unwrap_or(name)), passed),
+        Some(_) if name.starts_with(b"/") => (Path::passed(name), passed),
+        Some((dir, cut)) => (dir.join(name), if passed == Mark::Whole { cut } else { passed }),
     }
 }
 
@@ -71,13 +66,14 @@ impl Stream for Tool {
 
     fn row(&self, _: &Context, e: &filelife_event, tail: &[u8], row: &mut Row<'_>) {
         let (file, mark) = file(e, tail);
-        row.u64(e.head.pid).text(until_nul(&e.head.comm)).float(e.age as f64 / 1e9, 2).text_with(file, mark);
+        row.u64(e.head.pid).text(until_nul(&e.head.comm)).float(e.age as f64 / 1e9, 2).pieces(file.pieces(), mark);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::shared::path;
     use cbpf_bpf::events::cbpf_flag;
 
     fn shown(name: &[u8], walked: &[u8], flags: u32) -> (String, Mark) {
@@ -85,7 +81,7 @@ mod tests {
         e.head.flags = flags;
         let tail = [name, walked].concat();
         let (file, mark) = file(&e, &tail);
-        (String::from_utf8_lossy(&file).into_owned(), mark)
+        (path::text(file), mark)
     }
 
     #[test]

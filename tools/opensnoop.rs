@@ -1,6 +1,5 @@
 //! opensnoop: files opened.
 
-use std::borrow::Cow;
 
 use anyhow::Result;
 use cbpf_bpf::events::{cbpf_flag, opensnoop_event};
@@ -9,7 +8,7 @@ use cbpf_common::options::{self, Shared};
 use cbpf_common::out::{Column, Mark, Row, until_nul};
 use cbpf_common::symbols::{Name, UNKNOWN};
 
-use crate::shared::path;
+use crate::shared::path::Path;
 use crate::cli::run::{Context, mark};
 use crate::cli::tool::{self, Stream};
 
@@ -91,7 +90,7 @@ impl Stream for Tool {
             .oct(e.flags, 8)
             .oct(e.mode, 4);
         match path_of(e, tail) {
-            Some((path, mark)) => row.text_with(path, mark),
+            Some((path, mark)) => row.pieces(path.pieces(), mark),
             None => row.none(),
         };
         if self.callers {
@@ -112,22 +111,17 @@ fn has_descriptor(e: &opensnoop_event) -> bool {
 
 /// What was opened: the file's own path where the kernel walked it, or else the name as it was passed, behind the
 /// directory that a relative one starts from. `None` for an open by handle, which passes no name.
-fn path_of<'a>(e: &opensnoop_event, tail: &'a [u8]) -> Option<(Cow<'a, [u8]>, Mark)> {
+fn path_of<'a>(e: &opensnoop_event, tail: &'a [u8]) -> Option<(Path<'a>, Mark)> {
     let (name, walked) = tail.split_at_checked(e.name_len.into())?;
     let name = name.strip_suffix(b"\0").unwrap_or(name);
-    let walked = walked.get(..e.dir_len.into()).and_then(path::assemble);
     let passed = mark(e.head.flags);
-    match walked {
-        Some((path, mark)) if has_descriptor(e) && !path.is_empty() => Some((path.into(), mark)),
+    match walked.get(..e.dir_len.into()).and_then(Path::walked) {
+        Some((path, mark)) if has_descriptor(e) && !path.is_empty() => Some((path, mark)),
         _ if e.name_len == 0 && passed == Mark::Whole => None,
-        Some((mut dir, mark)) if !has_descriptor(e) && passed != Mark::Fault && !name.starts_with(b"/") => {
-            if !dir.ends_with(b"/") {
-                dir.push(b'/');
-            }
-            dir.extend_from_slice(name);
-            Some((dir.into(), if passed == Mark::Whole { mark } else { passed }))
+        Some((dir, mark)) if !has_descriptor(e) && passed != Mark::Fault && !name.starts_with(b"/") => {
+            Some((dir.join(name), if passed == Mark::Whole { mark } else { passed }))
         }
-        _ => Some((name.into(), passed)),
+        _ => Some((Path::passed(name), passed)),
     }
 }
 
@@ -135,6 +129,7 @@ fn path_of<'a>(e: &opensnoop_event, tail: &'a [u8]) -> Option<(Cow<'a, [u8]>, Ma
 mod tests {
     use super::*;
     use crate::cli::tool::parsed;
+    use crate::shared::path;
     use cbpf_common::out::{Format, Out};
 
     fn event(ret: i32, name: &[u8], walked: &[u8]) -> (opensnoop_event, Vec<u8>) {
@@ -147,7 +142,7 @@ mod tests {
 
     fn shown(ret: i32, name: &[u8], walked: &[u8]) -> Option<(String, Mark)> {
         let (e, tail) = event(ret, name, walked);
-        path_of(&e, &tail).map(|(path, mark)| (String::from_utf8_lossy(&path).into_owned(), mark))
+        path_of(&e, &tail).map(|(path, mark)| (path::text(path), mark))
     }
 
     fn whole(path: &str) -> Option<(String, Mark)> {
@@ -175,13 +170,14 @@ mod tests {
     fn what_has_no_descriptor_has_the_directory_too() {
         let (mut e, tail) = event(0, b"x\0", b"etc\0r");
         e.head.flags = cbpf_flag::CBPF_SLOT.0;
-        assert_eq!(path_of(&e, &tail), Some((b"/etc/x".into(), Mark::Whole)));
+        assert_eq!(path_of(&e, &tail).map(|(path, mark)| (path::text(path), mark)), whole("/etc/x"));
     }
 
     #[test]
     fn a_path_that_ends_above_what_is_known_is_marked() {
         assert_eq!(shown(3, b"a\0", b"a\0b\0l"), Some(("b/a".into(), Mark::Cut)));
         assert_eq!(shown(-2, b"x\0", b"a\0b\0d"), Some(("b/a/x".into(), Mark::Cut)));
+        assert_eq!(shown(-2, b"x\0", b"l"), Some(("x".into(), Mark::Cut)), "from a deleted directory");
         let (mut e, tail) = event(-14, b"", b"u\0r");
         e.head.flags = cbpf_flag::CBPF_FAULT.0;
         assert_eq!(path_of(&e, &tail).map(|(_, mark)| mark), Some(Mark::Fault));

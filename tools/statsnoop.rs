@@ -1,6 +1,5 @@
 //! statsnoop: calls of the stat family.
 
-use std::borrow::Cow;
 
 use anyhow::Result;
 use cbpf_bpf::events::{cbpf_flag, statsnoop_event};
@@ -9,7 +8,7 @@ use cbpf_common::options::Shared;
 use cbpf_common::out::{Column, Mark, Row, until_nul};
 use syscall_numbers::{x86, x86_64};
 
-use crate::shared::path;
+use crate::shared::path::Path;
 use crate::cli::run::{Context, mark};
 use crate::cli::tool::{self, Stream};
 
@@ -68,7 +67,7 @@ impl Stream for Tool {
             .u64(e.ret.min(0).unsigned_abs())
             .text(name.unwrap_or("[unknown]"));
         match path_of(e, tail) {
-            Some((path, mark)) => row.text_with(path, mark),
+            Some((path, mark)) => row.pieces(path.pieces(), mark),
             None => row.none(),
         };
     }
@@ -76,23 +75,15 @@ impl Stream for Tool {
 
 /// What the call asked about: the name as it was passed, behind the directory that a relative one starts from, or the
 /// path of the descriptor. `None` for a descriptor whose file has no path.
-fn path_of<'a>(e: &statsnoop_event, tail: &'a [u8]) -> Option<(Cow<'a, [u8]>, Mark)> {
+fn path_of<'a>(e: &statsnoop_event, tail: &'a [u8]) -> Option<(Path<'a>, Mark)> {
     let (name, walked) = tail.split_at_checked(e.name_len.into())?;
     let name = name.strip_suffix(b"\0").unwrap_or(name);
     let passed = mark(e.head.flags);
-    let dir = walked.get(..e.dir_len.into()).and_then(path::assemble);
-    match dir {
+    match walked.get(..e.dir_len.into()).and_then(Path::walked) {
         Some((dir, _)) if name.is_empty() && dir.is_empty() => None,
-        Some((dir, mark)) if name.is_empty() => Some((dir.into(), mark)),
-        Some((mut dir, mark)) => {
-            if !dir.is_empty() && !dir.ends_with(b"/") {
-                dir.push(b'/');
-            }
-            dir.extend_from_slice(name);
-            Some((dir.into(), if passed == Mark::Whole { mark } else { passed }))
-        }
+        Some((dir, mark)) => Some((dir.join(name), if passed == Mark::Whole { mark } else { passed })),
         None if e.name_len == 0 && e.head.flags & cbpf_flag::CBPF_FAULT.0 == 0 => None,
-        None => Some((name.into(), passed)),
+        None => Some((Path::passed(name), passed)),
     }
 }
 
@@ -101,6 +92,7 @@ mod tests {
     use cbpf_common::out::{Format, Out};
 
     use super::*;
+    use crate::shared::path;
 
     fn event(name: &[u8], walked: &[u8]) -> (statsnoop_event, Vec<u8>) {
         let mut e = statsnoop_event { nr: 262, ..Default::default() };
@@ -112,7 +104,7 @@ mod tests {
 
     fn shown(name: &[u8], walked: &[u8]) -> Option<(String, Mark)> {
         let (e, tail) = event(name, walked);
-        path_of(&e, &tail).map(|(path, mark)| (String::from_utf8_lossy(&path).into_owned(), mark))
+        path_of(&e, &tail).map(|(path, mark)| (path::text(path), mark))
     }
 
     #[test]

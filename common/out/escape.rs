@@ -67,11 +67,12 @@ fn escape<const QUOTE: bool>(out: &mut Vec<u8>, bytes: &[u8]) {
     }
 }
 
-/// Appends `bytes` as a JSON string and says whether it holds them all: what is not UTF-8 became U+FFFD. The characters
-/// that deceive a reader are escaped here too, since JSON lines end up on terminals as well.
-pub(super) fn json(out: &mut Vec<u8>, bytes: &[u8]) -> bool {
+/// Appends the bytes of all pieces as a JSON string and says whether it holds them all: what is not UTF-8 became U+FFFD.
+/// The characters that deceive a reader are escaped here too, since JSON lines end up on terminals as well.
+pub(super) fn json<'a>(out: &mut Vec<u8>, pieces: impl IntoIterator<Item = &'a [u8]>) -> bool {
     out.push(b'"');
-    let faithful = json_part(out, bytes);
+    let mut faithful = true;
+    pieces.into_iter().for_each(|piece| faithful &= json_part(out, piece));
     out.push(b'"');
     faithful
 }
@@ -97,10 +98,10 @@ pub(super) fn json_part(out: &mut Vec<u8>, bytes: &[u8]) -> bool {
     faithful
 }
 
-/// Appends the bytes as a JSON string of hexadecimal digits, two a byte.
-pub(super) fn hex(out: &mut Vec<u8>, bytes: &[u8]) {
+/// Appends the bytes of all pieces as a JSON string of hexadecimal digits, two a byte.
+pub(super) fn hex<'a>(out: &mut Vec<u8>, pieces: impl IntoIterator<Item = &'a [u8]>) {
     out.push(b'"');
-    bytes.iter().for_each(|&b| digits(out, b.into(), 2));
+    pieces.into_iter().flatten().for_each(|&b| digits(out, b.into(), 2));
     out.push(b'"');
 }
 
@@ -172,7 +173,7 @@ mod tests {
 
     fn json_of(bytes: &[u8]) -> (String, bool) {
         let mut out = Vec::new();
-        let faithful = json(&mut out, bytes);
+        let faithful = json(&mut out, [bytes]);
         (String::from_utf8(out).expect("JSON is UTF-8"), faithful)
     }
 

@@ -127,7 +127,7 @@ impl<'a> Hist<'a> {
     /// whatever was too large for it.
     pub(super) fn json(&self, buf: &mut Vec<u8>) {
         member(buf, "unit", "");
-        escape::json(buf, self.unit.as_bytes());
+        escape::json(buf, [self.unit.as_bytes()]);
         labels(buf, self.labels);
         member(buf, "buckets", "");
         let slots = self.range().map_or(0..0, |(first, last)| match self.scale {
@@ -165,13 +165,13 @@ pub(super) fn labels(buf: &mut Vec<u8>, labels: &[(&'static str, Label<'_>)]) {
             Label::U64(value) => number(buf, value),
             Label::I64(value) => number(buf, value),
             Label::Text(value) => {
-                if !escape::json(buf, value) {
+                if !escape::json(buf, [value]) {
                     member(buf, key, "_hex");
-                    escape::hex(buf, value);
+                    escape::hex(buf, [value]);
                 }
             }
             Label::List(items) => row::array(buf, items, |buf, item| {
-                escape::json(buf, item.as_bytes());
+                escape::json(buf, [item.as_bytes()]);
             }),
             Label::None => buf.extend_from_slice(b"null"),
         }

@@ -175,13 +175,22 @@ impl Row<'_> {
     /// A string and what is known about it. Text shows a cut one as `begin\...` and an unreadable one as `\?`; JSON adds
     /// `KEY_cut` or `KEY_fault`, and `KEY_hex` with all the bytes if they are not UTF-8.
     pub fn text_with(&mut self, value: impl AsRef<[u8]>, mark: Mark) -> &mut Self {
-        let value = value.as_ref();
+        self.pieces([value.as_ref()], mark)
+    }
+
+    /// The same of a string that is in pieces, such as a path: it is not put together first.
+    pub fn pieces<'b, I>(&mut self, pieces: I, mark: Mark) -> &mut Self
+    where
+        I: IntoIterator<Item = &'b [u8], IntoIter: Clone>,
+    {
+        let pieces = pieces.into_iter();
+        let again = pieces.clone();
         self.cell(
             |buf| {
                 if mark == Mark::Fault {
                     return buf.extend_from_slice(escape::FAULT);
                 }
-                escape::text(buf, value);
+                pieces.for_each(|piece| escape::text(buf, piece));
                 if mark == Mark::Cut {
                     buf.extend_from_slice(escape::CUT);
                 }
@@ -189,9 +198,9 @@ impl Row<'_> {
             |buf, key| {
                 if mark == Mark::Fault {
                     buf.extend_from_slice(b"null");
-                } else if !escape::json(buf, value) {
+                } else if !escape::json(buf, again.clone()) {
                     member(buf, key, "_hex");
-                    escape::hex(buf, value);
+                    escape::hex(buf, again);
                 }
                 flag(buf, key, mark);
             },
@@ -231,11 +240,11 @@ impl Row<'_> {
                 } else {
                     let mut faithful = true;
                     array(buf, again.clone(), |buf, item| {
-                        faithful &= escape::json(buf, item);
+                        faithful &= escape::json(buf, [item]);
                     });
                     if !faithful {
                         member(buf, key, "_hex");
-                        array(buf, again, escape::hex);
+                        array(buf, again, |buf, item| escape::hex(buf, [item]));
                     }
                 }
                 flag(buf, key, mark);

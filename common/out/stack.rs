@@ -112,7 +112,7 @@ impl Stack<'_> {
     pub(super) fn json(&self, buf: &mut Vec<u8>) {
         let list = |frames: Option<&[&str]>, buf: &mut Vec<u8>| match frames {
             Some(frames) => row::array(buf, frames, |buf, frame| {
-                escape::json(buf, frame.as_bytes());
+                escape::json(buf, [frame.as_bytes()]);
             }),
             None => buf.extend_from_slice(b"null"),
         };
