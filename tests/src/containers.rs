@@ -40,6 +40,9 @@ const TOOLS: [&str; 5] = ["opensnoop", "runqlat", "biolatency", "tcpconnlat", "o
 const USER: u32 = 2301;
 const SUBUIDS: &str = "cbpf-test:300000:65536\n";
 
+/// Of `podman run`.
+const RUN_OPTIONS: [&str; 6] = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1000:1000", "--network", "none"];
+
 /// Runs a test in a process and a mount namespace of its own.
 pub fn run(name: &str) -> Result<()> {
     for program in ["podman", "runc", "newuidmap"] {
@@ -131,12 +134,16 @@ impl Podman {
             symlink("busybox", root.join("bin").join(name))?;
         }
         fs::copy(static_cbpf()?, root.join("bin/cbpf"))?;
-        let tar =
-            Command::new("tar").args(["-cf"]).arg(dir.join("image.tar")).arg("-C").arg(&root).arg(".").status()?;
-        ensure!(tar.success(), "tar: {tar}");
-        let image = dir.join("image.tar");
-        podman.ok([OsStr::new("import"), image.as_os_str(), OsStr::new("cbpf")])?;
+        podman.import(&root, "cbpf")?;
         Ok(podman)
+    }
+
+    /// Makes an image of a folder.
+    fn import(&self, root: &Path, name: &str) -> Result<()> {
+        let image = self.dir.join("image.tar");
+        let tar = Command::new("tar").arg("-cf").arg(&image).arg("-C").arg(root).arg(".").status()?;
+        ensure!(tar.success(), "tar: {tar}");
+        self.ok([OsStr::new("import"), image.as_os_str(), OsStr::new(name)]).map(drop)
     }
 
     /// Accounts of the user, seen by this process and its children only.
@@ -198,8 +205,8 @@ impl Podman {
     /// `podman run` with options of ours before `more`.
     fn run_args(&self, more: &[&str]) -> Vec<String> {
         let mount = |from: &str, to: &str, how: &str| format!("{}:{to}{how}", self.dir.join(from).display());
-        let ours = ["run", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1000:1000", "--network", "none", "-v"];
-        let mut args: Vec<String> = ours.map(str::to_owned).into();
+        let ours = [&["run"], &RUN_OPTIONS[..], &["-v"]].concat();
+        let mut args: Vec<String> = ours.into_iter().map(str::to_owned).collect();
         args.extend([mount("notes", "/notes", ""), "-v".into(), mount("suite", "/suite", ":ro")]);
         // The workloads are not static: they bring the machine's libraries.
         for libraries in ["/lib64", "/lib/x86_64-linux-gnu", "/lib/aarch64-linux-gnu"] {
@@ -472,26 +479,19 @@ fn alone() -> Result<()> {
     let path = static_cbpf()?;
     let size = fs::metadata(&path)?.len();
     ensure!(size <= 6_000_000, "{} has {size} bytes", path.display());
-    let dir = PathBuf::from(format!("/var/tmp/cbpf-alone-{}", std::process::id()));
-    fs::create_dir(&dir)?;
-    let run = || {
-        fs::copy(&path, dir.join("cbpf"))?;
-        let mut command = Command::new("/cbpf");
-        command.args(["list"]);
-        let root = std::ffi::CString::new(dir.as_os_str().as_encoded_bytes())?;
-        // SAFETY: a system call only, between fork and exec.
-        unsafe {
-            command.pre_exec(move || match libc::chroot(root.as_ptr()) {
-                0 => std::env::set_current_dir("/"),
-                _ => Err(std::io::Error::last_os_error()),
-            });
-        }
-        Ok::<_, anyhow::Error>(command.output()?)
-    };
-    let done = run();
-    fs::remove_dir_all(&dir)?;
-    let done = done?;
-    let text = String::from_utf8_lossy(&done.stdout);
-    ensure!(done.status.success() && text.contains("opensnoop"), "{}: {text}", done.status);
+    let daemon = Daemon::start("")?;
+    let podman = Podman::new(true)?;
+    let root = podman.dir.join("empty");
+    fs::create_dir(&root)?;
+    fs::copy(&path, root.join("cbpf"))?;
+    podman.import(&root, "alone")?;
+    let socket = socket(&daemon)?;
+    // Nothing else is there to be traced.
+    let traced = ["-v", &socket, "alone", "/cbpf", "opensnoop", "--", "/cbpf", "doctor"];
+    let done = podman.run([&["run", "--rm"], &RUN_OPTIONS[..], &traced].concat())?;
+    let (text, said) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    ensure!(done.status.success() && said.contains("cbpf: daemon grant, scope container"), "{}: {said}", done.status);
+    let opened = text.lines().filter(|row| row.contains(" cbpf ") && row.ends_with(" /proc/self/status")).count();
+    ensure!(opened > 0, "{text}{said}");
     Ok(())
 }
