@@ -162,6 +162,9 @@ fn size(text: &str) -> Result<u32, String> {
     u32::try_from(bytes.max(4096).next_power_of_two()).map_err(|e| e.to_string())
 }
 
+/// How often a tool reports, and how many times. `None`: once, at the end, and without a bound.
+pub type Pace = (Option<Duration>, Option<u64>);
+
 /// `[interval] [count]`, for tools that report from time to time.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct Interval {
@@ -171,6 +174,13 @@ pub struct Interval {
     /// End after this many reports
     #[arg(value_parser = count)]
     pub count: Option<u64>,
+}
+
+impl Interval {
+    /// What was said, or once at the end.
+    pub fn pace(&self) -> Pace {
+        (self.interval, self.count)
+    }
 }
 
 /// The unit of histograms of times: microseconds or milliseconds.
@@ -202,6 +212,13 @@ pub struct EachSecond {
     /// End after this many reports
     #[arg(value_parser = count)]
     pub count: Option<u64>,
+}
+
+impl EachSecond {
+    /// What was said, or each second.
+    pub fn pace(&self) -> Pace {
+        (Some(self.interval), self.count)
+    }
 }
 
 fn count(text: &str) -> Result<u64, String> {

@@ -1,12 +1,10 @@
 //! biolatency: how long block I/O takes, as a histogram.
 
-use std::time::Duration;
-
 use anyhow::Result;
 use cbpf_bpf::events::{biolatency_key, cbpf_hist};
 use cbpf_common::delta::Deltas;
 use cbpf_common::engine::Plan;
-use cbpf_common::options::{Interval, Shared, Unit};
+use cbpf_common::options::{Interval, Pace, Shared, Unit};
 use cbpf_common::out::{Label, Out};
 use cbpf_common::session::Session;
 
@@ -64,8 +62,8 @@ impl tool::Tool for Tool {
 impl tool::Report for Tool {
     type State = Deltas<cbpf_hist>;
 
-    fn interval(&self) -> (Option<Duration>, Option<u64>) {
-        (self.interval.interval, self.interval.count)
+    fn pace(&self) -> Pace {
+        self.interval.pace()
     }
 
     fn report(&self, _: &Context, session: &Session, state: &mut Self::State, out: &mut Out) -> Result<u64> {

@@ -1,13 +1,12 @@
 //! biopattern: how much of block I/O is random, and how much sequential.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use anyhow::Result;
 use cbpf_bpf::events::{biopattern_key, biopattern_kind, cbpf_tally};
 use cbpf_common::delta::Deltas;
 use cbpf_common::engine::Plan;
-use cbpf_common::options::{Interval, Shared};
+use cbpf_common::options::{Interval, Pace, Shared};
 use cbpf_common::out::{Column, Out};
 use cbpf_common::session::Session;
 
@@ -113,8 +112,8 @@ impl Report for Tool {
         self.columns()
     }
 
-    fn interval(&self) -> (Option<Duration>, Option<u64>) {
-        (self.interval.interval, self.interval.count)
+    fn pace(&self) -> Pace {
+        self.interval.pace()
     }
 
     fn report(&self, _: &Context, session: &Session, seen: &mut Self::State, out: &mut Out) -> Result<u64> {

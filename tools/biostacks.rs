@@ -88,10 +88,6 @@ impl Tool {
 impl Report for Tool {
     type State = ();
 
-    fn interval(&self) -> (Option<Duration>, Option<u64>) {
-        (None, None)
-    }
-
     fn report(&self, context: &Context, session: &Session, (): &mut (), out: &mut Out) -> Result<u64> {
         let disks = Disks::read().unwrap_or_default();
         let mut hists: Vec<(biostacks_key, cbpf_hist)> = session.snapshot("hists")?;

@@ -1,12 +1,10 @@
 //! bitesize: how large block I/O is, as a histogram for each name.
 
-use std::time::Duration;
-
 use anyhow::Result;
 use cbpf_bpf::events::{bitesize_key, cbpf_hist};
 use cbpf_common::delta::Deltas;
 use cbpf_common::engine::Plan;
-use cbpf_common::options::{self, Interval, Shared};
+use cbpf_common::options::{self, Interval, Pace, Shared};
 use cbpf_common::out::{Hist, Label, Out, until_nul};
 use cbpf_common::session::Session;
 
@@ -74,8 +72,8 @@ impl Tool {
 impl Report for Tool {
     type State = Deltas<cbpf_hist>;
 
-    fn interval(&self) -> (Option<Duration>, Option<u64>) {
-        (self.interval.interval, self.interval.count)
+    fn pace(&self) -> Pace {
+        self.interval.pace()
     }
 
     fn report(&self, _: &Context, session: &Session, seen: &mut Self::State, out: &mut Out) -> Result<u64> {

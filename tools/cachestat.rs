@@ -1,13 +1,12 @@
 //! cachestat: what is read from the page cache, and what has to be brought there first.
 
 use std::fs;
-use std::time::Duration;
 
 use anyhow::Result;
 use cbpf_bpf::events::{cachestat_what, cbpf_tally};
 use cbpf_common::delta::Deltas;
 use cbpf_common::engine::Plan;
-use cbpf_common::options::{EachSecond, Shared};
+use cbpf_common::options::{EachSecond, Pace, Shared};
 use cbpf_common::out::{Column, Out};
 use cbpf_common::owner::Scope;
 use cbpf_common::session::Session;
@@ -99,8 +98,8 @@ impl Tool {
 impl Report for Tool {
     type State = Deltas<cbpf_tally>;
 
-    fn interval(&self) -> (Option<Duration>, Option<u64>) {
-        (Some(self.interval.interval), self.interval.count)
+    fn pace(&self) -> Pace {
+        self.interval.pace()
     }
 
     fn table(&self) -> Vec<Column> {
@@ -117,6 +116,8 @@ impl Report for Tool {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use cbpf_common::out::Format;
 

@@ -1,12 +1,10 @@
 //! cpudist: how long tasks run at a stretch, or do not run.
 
-use std::time::Duration;
-
 use anyhow::Result;
 use cbpf_bpf::events::cbpf_hist;
 use cbpf_common::delta::Deltas;
 use cbpf_common::engine::Plan;
-use cbpf_common::options::{Interval, Shared, Unit};
+use cbpf_common::options::{Interval, Pace, Shared, Unit};
 use cbpf_common::out::Out;
 use cbpf_common::session::Session;
 
@@ -55,8 +53,8 @@ impl tool::Tool for Tool {
 impl Report for Tool {
     type State = Deltas<cbpf_hist>;
 
-    fn interval(&self) -> (Option<Duration>, Option<u64>) {
-        (self.interval.interval, self.interval.count)
+    fn pace(&self) -> Pace {
+        self.interval.pace()
     }
 
     fn heading(&self, _: &Context) -> Option<&'static str> {

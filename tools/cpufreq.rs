@@ -1,7 +1,6 @@
 //! cpufreq: how fast the CPUs run that tasks have.
 
 use std::cmp::Reverse;
-use std::time::Duration;
 
 use anyhow::Result;
 use cbpf_bpf::events::{cbpf_hist, cpufreq_key};
@@ -91,10 +90,6 @@ impl Tool {
 
 impl Report for Tool {
     type State = ();
-
-    fn interval(&self) -> (Option<Duration>, Option<u64>) {
-        (None, None)
-    }
 
     fn report(&self, context: &Context, session: &Session, (): &mut (), out: &mut Out) -> Result<u64> {
         let hists: Vec<(cpufreq_key, cbpf_hist)> = session.snapshot("hists")?;

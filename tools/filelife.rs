@@ -1,6 +1,5 @@
 //! filelife: files that live but a short time.
 
-
 use anyhow::Result;
 use cbpf_bpf::events::filelife_event;
 use cbpf_common::engine::Plan;

@@ -1,13 +1,12 @@
 //! filetop: the files that are read and written most.
 
 use std::cmp::Reverse;
-use std::time::Duration;
 
 use anyhow::Result;
 use cbpf_bpf::events::{filetop_key, filetop_value};
 use cbpf_common::delta::Deltas;
 use cbpf_common::engine::Plan;
-use cbpf_common::options::{EachSecond, Shared};
+use cbpf_common::options::{EachSecond, Pace, Shared};
 use cbpf_common::out::{Column, Format, Out, until_nul};
 use cbpf_common::session::Session;
 
@@ -132,8 +131,8 @@ impl Report for Tool {
         columns()
     }
 
-    fn interval(&self) -> (Option<Duration>, Option<u64>) {
-        (Some(self.interval.interval), self.interval.count)
+    fn pace(&self) -> Pace {
+        self.interval.pace()
     }
 
     fn report(&self, _: &Context, session: &Session, seen: &mut Self::State, out: &mut Out) -> Result<u64> {

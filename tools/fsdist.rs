@@ -1,12 +1,10 @@
 //! fsdist: how long operations on files take.
 
-use std::time::Duration;
-
 use anyhow::Result;
 use cbpf_bpf::events::{cbpf_file_op, cbpf_hist};
 use cbpf_common::delta::Deltas;
 use cbpf_common::engine::Plan;
-use cbpf_common::options::{Interval, Shared, Unit};
+use cbpf_common::options::{Interval, Pace, Shared, Unit};
 use cbpf_common::out::{Label, Out};
 use cbpf_common::session::Session;
 
@@ -65,8 +63,8 @@ fn name(op: u32) -> &'static str {
 impl Report for Tool {
     type State = Deltas<cbpf_hist>;
 
-    fn interval(&self) -> (Option<Duration>, Option<u64>) {
-        (self.interval.interval, self.interval.count)
+    fn pace(&self) -> Pace {
+        self.interval.pace()
     }
 
     fn report(&self, _: &Context, session: &Session, seen: &mut Self::State, out: &mut Out) -> Result<u64> {

@@ -9,7 +9,7 @@ use cbpf_common::delta::Deltas;
 use cbpf_common::elf;
 use cbpf_common::engine::Plan;
 use cbpf_common::functions;
-use cbpf_common::options::{Shared, seconds};
+use cbpf_common::options::{Pace, Shared, seconds};
 use cbpf_common::out::{Label, Out};
 use cbpf_common::session::Session;
 
@@ -114,7 +114,7 @@ impl Tool {
 impl Report for Tool {
     type State = Deltas<cbpf_hist>;
 
-    fn interval(&self) -> (Option<Duration>, Option<u64>) {
+    fn pace(&self) -> Pace {
         (self.interval, None)
     }
 

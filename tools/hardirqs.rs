@@ -1,13 +1,12 @@
 //! hardirqs: time in the handlers of device interrupts.
 
 use std::cmp::Reverse;
-use std::time::Duration;
 
 use anyhow::Result;
 use cbpf_bpf::events::{cbpf_hist, cbpf_tally, hardirqs_key};
 use cbpf_common::delta::{Deltas, max};
 use cbpf_common::engine::Plan;
-use cbpf_common::options::{self, Interval, Shared};
+use cbpf_common::options::{self, Interval, Pace, Shared};
 use cbpf_common::out::{Column, Label, Mark, Out, until_nul};
 use cbpf_common::owner::Scope;
 use cbpf_common::session::Session;
@@ -122,8 +121,8 @@ impl Report for Tool {
         self.columns().to_vec()
     }
 
-    fn interval(&self) -> (Option<Duration>, Option<u64>) {
-        (self.interval.interval, self.interval.count)
+    fn pace(&self) -> Pace {
+        self.interval.pace()
     }
 
     fn heading(&self, context: &Context) -> Option<&'static str> {

@@ -9,7 +9,7 @@ use anyhow::Result;
 use cbpf_bpf::events::{klockstat_key, klockstat_most, klockstat_stat};
 use cbpf_common::delta::{self, Cumulative as _, Deltas};
 use cbpf_common::engine::Plan;
-use cbpf_common::options::{self, Shared};
+use cbpf_common::options::{self, Pace, Shared};
 use cbpf_common::out::{Column, Format, Mark, Out, until_nul};
 use cbpf_common::session::Session;
 use cbpf_common::symbols::Name;
@@ -260,7 +260,7 @@ impl Report for Tool {
     type State = State;
     const OWN_HEADER: bool = true;
 
-    fn interval(&self) -> (Option<Duration>, Option<u64>) {
+    fn pace(&self) -> Pace {
         (self.interval, None)
     }
 

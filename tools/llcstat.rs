@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Result;
 use cbpf_bpf::events::{cbpf_comm, cbpf_tally, llcstat_key};
 use cbpf_common::engine::{Plan, Sample};
-use cbpf_common::options::{self, Shared};
+use cbpf_common::options::{self, Pace, Shared};
 use cbpf_common::out::{Column, Format, Out, until_nul};
 use cbpf_common::session::Session;
 use clap::builder::ArgPredicate::IsPresent;
@@ -117,7 +117,7 @@ impl Tool {
 impl Report for Tool {
     type State = ();
 
-    fn interval(&self) -> (Option<Duration>, Option<u64>) {
+    fn pace(&self) -> Pace {
         (self.seconds, Some(1))
     }
 
@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn it_lasts_ten_seconds_unless_told() {
-        let lasts = |args: &[&str]| tool(args).interval().0.map(|d| d.as_secs());
+        let lasts = |args: &[&str]| tool(args).pace().0.map(|d| d.as_secs());
         assert_eq!((lasts(&[]), lasts(&["5"])), (Some(10), Some(5)));
         assert_eq!((lasts(&["-d", "60"]), lasts(&["--", "make"])), (None, None));
     }

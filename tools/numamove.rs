@@ -1,13 +1,12 @@
 //! numamove: pages that are moved to the NUMA node of the task that uses them.
 
 use std::fs;
-use std::time::Duration;
 
 use anyhow::Result;
 use cbpf_bpf::events::numamove_total;
 use cbpf_common::delta::Deltas;
 use cbpf_common::engine::{Plan, Refused};
-use cbpf_common::options::{EachSecond, Shared};
+use cbpf_common::options::{EachSecond, Pace, Shared};
 use cbpf_common::out::{Column, Out};
 use cbpf_common::session::Session;
 
@@ -78,8 +77,8 @@ const UNTIMED: u32 = 5;
 impl Report for Tool {
     type State = Deltas<numamove_total>;
 
-    fn interval(&self) -> (Option<Duration>, Option<u64>) {
-        (Some(self.interval.interval), self.interval.count)
+    fn pace(&self) -> Pace {
+        self.interval.pace()
     }
 
     fn table(&self) -> Vec<Column> {

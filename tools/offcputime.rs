@@ -7,7 +7,7 @@ use anyhow::Result;
 use cbpf_bpf::events::{cbpf_comm, cbpf_tally, offcputime_key, offcputime_start};
 use cbpf_common::delta::Cumulative as _;
 use cbpf_common::engine::Plan;
-use cbpf_common::options::{self, Shared};
+use cbpf_common::options::{self, Pace, Shared};
 use cbpf_common::out::{Label, Out, Stack, StackStyle, until_nul};
 use cbpf_common::owner::Scope;
 use cbpf_common::say::say;
@@ -88,7 +88,7 @@ impl tool::Report for Tool {
     type State = Names;
     const TICK: Option<Duration> = Some(Duration::from_millis(100));
 
-    fn interval(&self) -> (Option<Duration>, Option<u64>) {
+    fn pace(&self) -> Pace {
         (self.stop_after, self.stop_after.map(|_| 1))
     }
 

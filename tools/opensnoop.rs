@@ -1,6 +1,5 @@
 //! opensnoop: files opened.
 
-
 use anyhow::Result;
 use cbpf_bpf::events::{cbpf_flag, opensnoop_event};
 use cbpf_common::engine::Plan;

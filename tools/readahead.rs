@@ -1,7 +1,5 @@
 //! readahead: pages that are read before they are asked for, and when they are used.
 
-use std::time::Duration;
-
 use anyhow::Result;
 use cbpf_bpf::events::{cbpf_hist, cbpf_tally, readahead_what};
 use cbpf_common::delta::Cumulative as _;
@@ -46,10 +44,6 @@ fn print(out: &mut Out, counters: &[(u32, cbpf_tally)], ages: &cbpf_hist) -> Res
 
 impl Report for Tool {
     type State = ();
-
-    fn interval(&self) -> (Option<Duration>, Option<u64>) {
-        (None, None)
-    }
 
     fn report(&self, _: &Context, session: &Session, (): &mut (), out: &mut Out) -> Result<u64> {
         let counters: Vec<(u32, cbpf_tally)> = session.snapshot("counters")?;

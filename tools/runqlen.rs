@@ -1,12 +1,10 @@
 //! runqlen: how many tasks wait for a CPU.
 
-use std::time::Duration;
-
 use anyhow::Result;
 use cbpf_bpf::events::cbpf_hist;
 use cbpf_common::delta::{Cumulative as _, Deltas};
 use cbpf_common::engine::{self, Plan};
-use cbpf_common::options::{Interval, Shared};
+use cbpf_common::options::{Interval, Pace, Shared};
 use cbpf_common::out::{Column, Format, Hist, Label, Out};
 use cbpf_common::owner::Scope;
 use cbpf_common::session::Session;
@@ -79,8 +77,8 @@ impl tool::Report for Tool {
         OCCUPANCY.to_vec()
     }
 
-    fn interval(&self) -> (Option<Duration>, Option<u64>) {
-        (self.interval.interval, self.interval.count)
+    fn pace(&self) -> Pace {
+        self.interval.pace()
     }
 
     fn report(&self, _: &Context, session: &Session, seen: &mut Self::State, out: &mut Out) -> Result<u64> {

@@ -1,13 +1,12 @@
 //! softirqs: time in the handlers of softirqs.
 
 use std::borrow::Cow;
-use std::time::Duration;
 
 use anyhow::Result;
 use cbpf_bpf::events::{cbpf_hist, cbpf_tally};
 use cbpf_common::delta::Deltas;
 use cbpf_common::engine::Plan;
-use cbpf_common::options::{self, Interval, Shared};
+use cbpf_common::options::{self, Interval, Pace, Shared};
 use cbpf_common::out::{Column, Label, Out};
 use cbpf_common::owner::Scope;
 use cbpf_common::session::Session;
@@ -117,8 +116,8 @@ impl Report for Tool {
         self.columns().to_vec()
     }
 
-    fn interval(&self) -> (Option<Duration>, Option<u64>) {
-        (self.interval.interval, self.interval.count)
+    fn pace(&self) -> Pace {
+        self.interval.pace()
     }
 
     fn heading(&self, context: &Context) -> Option<&'static str> {

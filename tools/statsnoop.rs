@@ -1,6 +1,5 @@
 //! statsnoop: calls of the stat family.
 
-
 use anyhow::Result;
 use cbpf_bpf::events::{cbpf_flag, statsnoop_event};
 use cbpf_common::engine::Plan;

@@ -6,7 +6,7 @@ use anyhow::Result;
 use cbpf_bpf::events::{cbpf_comm, cbpf_tally, syscount_call, syscount_key};
 use cbpf_common::delta::Deltas;
 use cbpf_common::engine::Plan;
-use cbpf_common::options::{self, Shared};
+use cbpf_common::options::{self, Pace, Shared};
 use cbpf_common::out::{Column, Format, Out, until_nul};
 use cbpf_common::session::Session;
 use nix::errno::Errno;
@@ -191,7 +191,7 @@ impl Report for Tool {
         self.columns()
     }
 
-    fn interval(&self) -> (Option<Duration>, Option<u64>) {
+    fn pace(&self) -> Pace {
         (self.interval.filter(|i| !i.is_zero()), None)
     }
 
@@ -267,7 +267,7 @@ mod tests {
         for bad in ["", "0", "-2", "4096", "ENOTHING", "UnknownErrno"] {
             assert!(errno(bad).is_err(), "{bad}");
         }
-        assert!(tool(&["-i", "0"]).interval().0.is_none());
+        assert!(tool(&["-i", "0"]).pace().0.is_none());
         assert!(parsed::<Tool>(&["-S"]).is_err());
     }
 

@@ -2,7 +2,6 @@
 
 use std::cmp::Reverse;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::Result;
 use cbpf_bpf::events::{cbpf_ends, cbpf_tally, tcpconnect_event};
@@ -130,10 +129,6 @@ impl Report for Tool {
             Column::left("RPORT", "rport", 20),
             Column::left("CONNECTS", "connects", 10),
         ]
-    }
-
-    fn interval(&self) -> (Option<Duration>, Option<u64>) {
-        (None, None)
     }
 
     fn report(&self, _: &Context, session: &Session, seen: &mut Self::State, out: &mut Out) -> Result<u64> {

@@ -7,7 +7,7 @@ use anyhow::Result;
 use cbpf_bpf::events::{cbpf_hist, tcprtt_key};
 use cbpf_common::delta::{Cumulative as _, Deltas};
 use cbpf_common::engine::Plan;
-use cbpf_common::options::{self, Shared, Unit};
+use cbpf_common::options::{self, Pace, Shared, Unit};
 use cbpf_common::out::{Hist, Label, Out};
 use cbpf_common::session::Session;
 
@@ -124,7 +124,7 @@ impl Tool {
 impl Report for Tool {
     type State = Deltas<cbpf_hist>;
 
-    fn interval(&self) -> (Option<Duration>, Option<u64>) {
+    fn pace(&self) -> Pace {
         (self.interval, None)
     }
 

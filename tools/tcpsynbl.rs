@@ -1,12 +1,10 @@
 //! tcpsynbl: how full the queues of listening sockets are.
 
-use std::time::Duration;
-
 use anyhow::Result;
 use cbpf_bpf::events::cbpf_hist;
 use cbpf_common::delta::Deltas;
 use cbpf_common::engine::Plan;
-use cbpf_common::options::{Interval, Shared};
+use cbpf_common::options::{Interval, Pace, Shared};
 use cbpf_common::out::{Label, Out};
 use cbpf_common::session::Session;
 
@@ -55,8 +53,8 @@ impl tool::Tool for Tool {
 impl Report for Tool {
     type State = Deltas<cbpf_hist>;
 
-    fn interval(&self) -> (Option<Duration>, Option<u64>) {
-        (self.interval.interval, self.interval.count)
+    fn pace(&self) -> Pace {
+        self.interval.pace()
     }
 
     fn report(&self, _: &Context, session: &Session, seen: &mut Self::State, out: &mut Out) -> Result<u64> {
@@ -77,6 +75,6 @@ mod tests {
     fn one_version_or_both() {
         assert!(parsed::<Tool>(&["-4", "-6"]).is_err());
         let tool: Tool = parsed(&["-T", "1", "10"]).expect("options");
-        assert_eq!((tool.timestamp, tool.interval.count), (true, Some(10)));
+        assert_eq!((tool.timestamp, tool.interval.pace().1), (true, Some(10)));
     }
 }

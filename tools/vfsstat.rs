@@ -1,12 +1,12 @@
 //! vfsstat: how often files are read, written, opened, made and removed.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Result;
 use cbpf_bpf::events::{cbpf_file_op, cbpf_tally};
 use cbpf_common::delta::Deltas;
 use cbpf_common::engine::Plan;
-use cbpf_common::options::{EachSecond, Shared};
+use cbpf_common::options::{EachSecond, Pace, Shared};
 use cbpf_common::out::{Column, Out};
 use cbpf_common::session::Session;
 
@@ -79,8 +79,8 @@ impl Default for State {
 impl Report for Tool {
     type State = State;
 
-    fn interval(&self) -> (Option<Duration>, Option<u64>) {
-        (Some(self.interval.interval), self.interval.count)
+    fn pace(&self) -> Pace {
+        self.interval.pace()
     }
 
     fn table(&self) -> Vec<Column> {

@@ -133,7 +133,7 @@ pub fn report<T: Report>(name: &'static str, matches: &ArgMatches) -> Result<Sta
         return print(&answer);
     }
     let mut trace = Trace::start(name, &tool, matches, false)?;
-    let (interval, mut left) = tool.interval();
+    let (interval, mut left) = tool.pace();
     let mut state = T::State::default();
     let mut shown = 0;
     let mut next = interval.map(|i| Instant::now() + i);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use cbpf_common::engine::Plan;
-use cbpf_common::options::Shared;
+use cbpf_common::options::{Pace, Shared};
 use cbpf_common::out::{Column, Out, Row};
 use cbpf_common::session::Session;
 use clap::{ArgMatches, Args, Command};
@@ -70,8 +70,10 @@ pub trait Stream: Tool {
 
 /// A tool that counts in the kernel and reports from time to time.
 pub trait Report: Tool {
-    /// How often, and how many times; `None`: once, at the end.
-    fn interval(&self) -> (Option<Duration>, Option<u64>);
+    /// How often, and how many times.
+    fn pace(&self) -> Pace {
+        (None, None)
+    }
     /// A line above everything that says what is shown, where the numbers do not.
     fn heading(&self, _: &Context) -> Option<&'static str> {
         None
