@@ -130,10 +130,13 @@ static __always_inline void end_function(void)
 	} \
 	PROGRAM(section, "current", opts, sec, name, unsigned long long, tracepoint) \
 	{ \
-		struct cbpf_owned o = {}; \
+		/* Most system calls get no further, so nothing is prepared before. */ \
+		if (name##_if(___bpf_ctx_cast(args))) { \
+			struct cbpf_owned o = {}; \
 \
-		if (name##_if(___bpf_ctx_cast(args)) && own_current(&o)) \
-			name##_body(o, ___bpf_ctx_cast(args)); \
+			if (own_current(&o)) \
+				name##_body(o, ___bpf_ctx_cast(args)); \
+		} \
 	} \
 	BODY name##_body(owner_t o, unsigned long long *ctx, ##args)
 
