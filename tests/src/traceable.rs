@@ -1,17 +1,17 @@
 //! Programs that run under the user's uid, and that the user could not trace: the owner of what they do is whoever they
 //! act for.
 
+use std::ffi::CString;
 use std::fs::{self, Permissions};
-use std::io;
+use std::io::{self, Read as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
 use nix::mount::{MsFlags, mount, umount};
-use serde_json::Value;
 
 use crate::case::{CAP_BPF, CAP_PERFMON, CAP_SYS_RESOURCE, own_uid};
 use crate::process::{self, Running, cbpf};
@@ -26,17 +26,18 @@ struct Way {
     capable: bool,
     /// In a user namespace that the user makes for it.
     userns: bool,
-    seen: bool,
+    /// Why what it does is not shown, as the user is told.
+    hidden: Option<&'static str>,
 }
 
-const PLAIN: Way = Way { name: "plain", mode: 0o755, owner: Some(0), capable: false, userns: false, seen: true };
+const PLAIN: Way = Way { name: "plain", mode: 0o755, owner: Some(0), capable: false, userns: false, hidden: None };
 const WAYS: [Way; 6] = [
     PLAIN,
-    Way { name: "set-uid", mode: 0o4755, seen: false, ..PLAIN },
-    Way { name: "set-gid", mode: 0o2755, seen: false, ..PLAIN },
-    Way { name: "capable", capable: true, seen: false, ..PLAIN },
+    Way { name: "set-uid", mode: 0o4755, hidden: Some("it is set-uid"), ..PLAIN },
+    Way { name: "set-gid", mode: 0o2755, hidden: Some("it is set-gid"), ..PLAIN },
+    Way { name: "capable", capable: true, hidden: Some("its file has capabilities"), ..PLAIN },
     // The kernel does not let one look into what runs then.
-    Way { name: "unreadable", mode: 0o711, seen: false, ..PLAIN },
+    Way { name: "unreadable", mode: 0o711, hidden: Some("it cannot be read"), ..PLAIN },
     Way { name: "namespace", userns: true, ..PLAIN },
 ];
 
@@ -49,21 +50,26 @@ pub fn open(file: &str) -> Result<()> {
     Ok(())
 }
 
-/// Runs the program in that way, as the user.
-fn run(way: &Way, program: &Path) -> Result<()> {
+/// Makes a program of that kind.
+fn make(way: &Way, program: &Path) -> Result<()> {
     fs::copy(process::own_exe()?, program)?;
     chown(program, way.owner, way.owner)?;
     fs::set_permissions(program, Permissions::from_mode(way.mode))?;
     if way.capable {
         let value: Vec<u8> = NET_RAW.iter().flat_map(|word| word.to_le_bytes()).collect();
-        let path = std::ffi::CString::new(program.as_os_str().as_bytes())?;
+        let path = CString::new(program.as_os_str().as_bytes())?;
         let name = c"security.capability".as_ptr();
         // SAFETY: C strings, and as many bytes as are said.
         let set = unsafe { libc::setxattr(path.as_ptr(), name, value.as_ptr().cast(), value.len(), 0) };
         ensure!(set == 0, "setxattr: {}", io::Error::last_os_error());
     }
+    Ok(())
+}
+
+/// The command that runs the program in that way, as the user.
+fn command(way: &Way, program: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(program);
-    command.args(["open", &name_of(way)]);
+    command.args(args);
     process::become_user(&mut command, own_uid(), Vec::new());
     if way.userns {
         // SAFETY: a system call between fork and exec.
@@ -74,39 +80,70 @@ fn run(way: &Way, program: &Path) -> Result<()> {
             });
         }
     }
-    process::output(&mut command).with_context(|| way.name)?;
-    Ok(())
+    command
 }
 
-/// The file that is looked for in that way.
-fn name_of(way: &Way) -> String {
-    format!("/no-such-file-{}", way.name)
+/// The user's opensnoop.
+fn opensnoop(args: &[&str]) -> Result<Command> {
+    let mut tool = Command::new(cbpf()?);
+    tool.args(["opensnoop", "--json", "--grant", "strict", "--scope", "user"]).args(args);
+    process::become_user(&mut tool, own_uid(), process::available(&[CAP_BPF, CAP_PERFMON, CAP_SYS_RESOURCE]));
+    Ok(tool)
 }
 
-/// Of all those programs, opensnoop shows its user what those do that the user could trace.
+/// Of all those programs, opensnoop shows its user what those do that the user could trace, and says why it does not
+/// show the others.
 pub fn test() -> Result<()> {
     // Where programs can have another uid than their caller's.
     let dir = std::env::temp_dir().join(format!("cbpf-traceable-{}", std::process::id()));
     fs::create_dir(&dir)?;
     mount(Some("tmpfs"), &dir, Some("tmpfs"), MsFlags::empty(), Some("mode=755"))?;
-    let shown = shown(&dir);
+    let result = WAYS.iter().try_for_each(|way| make(way, &dir.join(way.name))).and_then(|()| {
+        shown(&dir)?;
+        WAYS.iter().try_for_each(|way| told(way, &dir.join(way.name)).context(way.name))
+    });
     umount(&dir)?;
     fs::remove_dir(&dir)?;
-    let shown = shown?;
+    result
+}
+
+fn shown(dir: &Path) -> Result<()> {
+    let name = |way: &Way| format!("/no-such-file-{}", way.name);
+    let running = Running::start(&mut opensnoop(&[])?)?.map_err(|(_, stderr)| anyhow::anyhow!(stderr))?;
     for way in &WAYS {
-        let rows = shown.iter().filter(|row| row["path"] == name_of(way)).count();
-        ensure!(rows == usize::from(way.seen), "{}: {rows} rows of its open", way.name);
+        process::output(&mut command(way, &dir.join(way.name), &["open", &name(way)])).context(way.name)?;
+    }
+    let rows = running.stop()?.0;
+    for way in &WAYS {
+        let rows = rows.iter().filter(|row| row["path"] == name(way)).count();
+        ensure!(rows == usize::from(way.hidden.is_none()), "{}: {rows} rows of its open", way.name);
     }
     Ok(())
 }
 
-fn shown(dir: &Path) -> Result<Vec<Value>> {
-    let mut tool = Command::new(cbpf()?);
-    tool.args(["opensnoop", "--json", "--grant", "strict", "--scope", "user"]);
-    process::become_user(&mut tool, own_uid(), process::available(&[CAP_BPF, CAP_PERFMON, CAP_SYS_RESOURCE]));
-    let running = Running::start(&mut tool)?.map_err(|(_, stderr)| anyhow::anyhow!(stderr))?;
-    for way in &WAYS {
-        run(way, &dir.join(way.name))?;
+/// As the command, and as a process that runs.
+fn told(way: &Way, program: &Path) -> Result<()> {
+    let said = |tool: &mut Command| Ok::<_, anyhow::Error>(String::from_utf8(tool.output()?.stderr)?);
+    let by_command = said(opensnoop(&["--"])?.arg(program).args(["open", "/no-such-file"]))?;
+    let mut child = command(way, program, &["threads"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()?;
+    // Until it has executed.
+    child.stdout.as_mut().context("stdout")?.read_exact(&mut [0])?;
+    let by_pid = said(&mut opensnoop(&["-p", &child.id().to_string(), "-d", "0.1"])?);
+    child.kill()?;
+    child.wait()?;
+    let by_pid = by_pid?;
+    match way.hidden {
+        Some(why) => {
+            let why = format!("{}: {why}: scope user has only what you could trace yourself", way.name);
+            ensure!(by_command.contains(&why), "{by_command}");
+        }
+        None => ensure!(!by_command.contains("scope user has only"), "{by_command}"),
     }
-    Ok(running.stop()?.0)
+    let warned = by_pid.contains("cbpf: -p ") && by_pid.contains("scope user");
+    ensure!(warned == way.hidden.is_some(), "{by_pid}");
+    Ok(())
 }

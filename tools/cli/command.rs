@@ -25,6 +25,7 @@ pub struct Child {
     go: Option<io::PipeWriter>,
     failed: io::PipeReader,
     name: String,
+    file: PathBuf,
 }
 
 impl Child {
@@ -32,7 +33,7 @@ impl Child {
     pub fn hold(command: &[OsString]) -> Result<Self> {
         let name = command[0].to_string_lossy().into_owned();
         let file = find(&command[0]).map_err(|errno| cannot_run(&name, errno))?;
-        let file = CString::new(file.into_os_string().into_vec()).context("COMMAND")?;
+        let path = CString::new(file.as_os_str().as_bytes()).context("COMMAND")?;
         let args: Vec<CString> = command
             .iter()
             .map(|arg| CString::new(arg.clone().into_vec()))
@@ -44,14 +45,14 @@ impl Child {
         match unsafe { fork() }.context("cannot fork")? {
             ForkResult::Child => {
                 drop(go);
-                let error = become_command(&wait, &file, &args);
+                let error = become_command(&wait, &path, &args);
                 let _ = io::PipeWriter::from(fail).write_all(&(error as i32).to_ne_bytes());
                 // SAFETY: ends the child without running the parent's exit handlers.
                 unsafe { libc::_exit(127) }
             }
             ForkResult::Parent { child } => {
                 let pidfd = proc::pidfd(child.as_raw().unsigned_abs())?;
-                Ok(Self { pid: child, pidfd, go: Some(go.into()), failed: failed.into(), name })
+                Ok(Self { pid: child, pidfd, go: Some(go.into()), failed: failed.into(), name, file })
             }
         }
     }
@@ -59,6 +60,11 @@ impl Child {
     /// Its pid in our namespace.
     pub fn pid(&self) -> u32 {
         self.pid.as_raw().unsigned_abs()
+    }
+
+    /// What it is to execute.
+    pub fn file(&self) -> &Path {
+        &self.file
     }
 
     /// Readable once the child has ended.

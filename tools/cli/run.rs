@@ -246,6 +246,9 @@ impl Trace {
         if !shared.quiet {
             say(format_args!("cbpf: {} grant, scope {}", grant.name, grant.scope.name()));
         }
+        if let Some(child) = &child {
+            narrow::look_at(child.file(), &shared, &grant);
+        }
         Ok(Self {
             deadline: shared.duration.into_iter().chain(tool.duration()).min().map(|d| Instant::now() + d),
             out,
