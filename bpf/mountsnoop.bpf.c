@@ -131,8 +131,9 @@ TRACE_CURRENT_IF("", "tp_btf/sys_exit", call_ends, may_mount(regs), struct pt_re
 		e->args[i] = syscall_arg(regs, i, compat);
 	if (e->op == MOUNTSNOOP_UMOUNT && syscall_nr(regs) == NR32_umount)
 		e->args[1] = 0;
-	if (e->op == MOUNTSNOOP_MOUNT_SETATTR || e->op == MOUNTSNOOP_OPEN_TREE_ATTR)
-		bpf_probe_read_user(e->attr, sizeof(e->attr), (void *)e->args[3]);
+	if ((e->op == MOUNTSNOOP_MOUNT_SETATTR || e->op == MOUNTSNOOP_OPEN_TREE_ATTR) &&
+	    bpf_probe_read_user(e->attr, sizeof(e->attr), (void *)e->args[3]))
+		e->flags[3] = CBPF_FAULT;
 	are_strings = strings(e);
 	if (e->op == MOUNTSNOOP_FSCONFIG && !(are_strings & 1 << 3))
 		e->flags[3] = CBPF_FAULT; /* a value that is no string, which is not read */

@@ -29,7 +29,7 @@ struct mountsnoop_event {
 	__u32 op;     /* enum mountsnoop_op */
 	__u32 mnt_ns; /* inode number of the caller's mount namespace */
 	__u16 lens[MOUNTSNOOP_ARGS];
-	__u8 flags[MOUNTSNOOP_ARGS]; /* enum cbpf_flag of each string */
+	__u8 flags[MOUNTSNOOP_ARGS]; /* enum cbpf_flag of each string, and of struct mount_attr */
 	__u8 pad;
 };
 

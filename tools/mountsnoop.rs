@@ -198,6 +198,14 @@ fn is_string(key: Key) -> bool {
     matches!(key, Key::Fs | Key::Source | Key::Target | Key::Data | Key::Name | Key::Value)
 }
 
+/// Does an argument that is not a string stand there as it was passed? `None`: a NULL instead of a struct.
+fn passed(e: &mountsnoop_event, key: Key, n: usize) -> Option<Mark> {
+    if key != Key::Attrs || mountsnoop_op(e.op) == mountsnoop_op::MOUNTSNOOP_FSMOUNT {
+        return Some(Mark::Whole);
+    }
+    (e.args[n] != 0).then(|| mark(e.flags[n].into()))
+}
+
 /// An argument that is not a string.
 struct Number<'a> {
     e: &'a mountsnoop_event,
@@ -246,7 +254,11 @@ fn text(e: &mountsnoop_event, tail: &[u8], Call(name, keys, names): &Call) -> Ve
             text.extend_from_slice(b", ");
         }
         if !is_string(*key) {
-            let _ = write!(text, "{}", Number { e, key: *key, n, names }); // memory
+            match passed(e, *key, n) {
+                None => text.extend_from_slice(b"NULL"),
+                Some(Mark::Fault) => text.push(b'?'),
+                Some(_) => _ = write!(text, "{}", Number { e, key: *key, n, names }), // memory
+            }
             continue;
         }
         match string(e, tail, n) {
@@ -308,7 +320,11 @@ impl Stream for Tool {
                     None => row.none(),
                 },
                 Key::Fd | Key::ToFd | Key::Aux => row.i64(e.args[n] as i32),
-                _ => row.display(Number { e, key, n, names: call.2 }),
+                _ => match passed(e, key, n) {
+                    None => row.none(),
+                    Some(Mark::Fault) => row.text_with(b"", Mark::Fault),
+                    Some(_) => row.display(Number { e, key, n, names: call.2 }),
+                },
             };
         }
     }
@@ -347,6 +363,12 @@ mod tests {
             show((e, tail)),
             r#"mount_setattr(3, "p"..., 0x0, set MOUNT_ATTR_RDONLY, propagation MS_PRIVATE) = 0"#
         );
+        let op = mountsnoop_op::MOUNTSNOOP_OPEN_TREE_ATTR;
+        let attr = |args| event(op, args, ["", "p", "", "", ""], -14);
+        assert_eq!(show(attr([3, 1, 1, 0, 0])), r#"open_tree_attr(3, "p", OPEN_TREE_CLONE, NULL) = -EFAULT"#);
+        let (mut e, tail) = attr([3, 1, 1, 1, 32]);
+        e.flags[3] = cbpf_flag::CBPF_FAULT.0 as u8;
+        assert_eq!(show((e, tail)), r#"open_tree_attr(3, "p", OPEN_TREE_CLONE, ?) = -EFAULT"#);
         let config = event(mountsnoop_op::MOUNTSNOOP_FSCONFIG, [3, 6, 0, 0, 0], ["", "", "", "", ""], 0);
         assert_eq!(show(config), "fsconfig(3, FSCONFIG_CMD_CREATE, NULL, NULL, 0) = 0");
     }
