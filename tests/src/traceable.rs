@@ -139,11 +139,11 @@ fn told(way: &Way, program: &Path) -> Result<()> {
     match way.hidden {
         Some(why) => {
             let why = format!("{}: {why}: scope user has only what you could trace yourself", way.name);
-            ensure!(by_command.contains(&why), "{by_command}");
+            ensure!(by_command.contains(&why), "by command: {by_command}");
         }
-        None => ensure!(!by_command.contains("scope user has only"), "{by_command}"),
+        None => ensure!(!by_command.contains("scope user has only"), "by command: {by_command}"),
     }
     let warned = by_pid.contains("cbpf: -p ") && by_pid.contains("scope user");
-    ensure!(warned == way.hidden.is_some(), "{by_pid}");
+    ensure!(warned == way.hidden.is_some(), "by -p: {by_pid}");
     Ok(())
 }

@@ -66,7 +66,10 @@ pub fn look_at(command: &Path, shared: &Shared, grant: &Grant) {
 /// Why the user could not trace a task of the same uid: the kernel asks the same before it tells of its namespaces
 /// (PTRACE_MODE_READ_FSCREDS in namespaces(7)).
 fn untraceable(id: u32) -> Option<&'static str> {
-    let refused = fs::read_link(format!("/proc/{id}/ns/user")).is_err_and(|e| e.kind() == ErrorKind::PermissionDenied);
+    let refused = match fs::read_link(format!("/proc/{id}/ns/user")) {
+        Ok(name) => name.as_os_str().is_empty(), // as 5.10 refuses
+        Err(e) => e.kind() == ErrorKind::PermissionDenied,
+    };
     refused.then_some("scope user has only what you could trace yourself, and this is not (cbpf-ownership(7))")
 }
 
