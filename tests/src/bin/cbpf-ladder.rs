@@ -167,7 +167,7 @@ fn image(kernel: &Kernel) -> Result<Image> {
     image.add_file("/etc/nsswitch.conf", 0o644, 0, "hosts: files\n");
     let absent = image.add_modules(kernel, MODULES)?;
     if !absent.is_empty() {
-        eprintln!("cbpf-ladder: {} has no {}", kernel.release, absent.join(", "));
+        eprintln!("cbpf-ladder: {} has no module {}", kernel.release, absent.join(", "));
     }
     image.add_disk(64);
     Ok(image)
