@@ -122,12 +122,16 @@ static __always_inline void end_function(void)
 /* What a body returns so that the key it was entered by stays in its map. */
 #define KEEP 1
 
+/* What a macro is told as an expression of the program's arguments. */
+#define OF_ARGS(type, name, expr, args...) \
+	static __always_inline type name(unsigned long long *ctx, ##args) \
+	{ \
+		return expr; \
+	}
+
 #define TRACE_CURRENT_IF(opts, sec, name, cond, args...) \
 	static __always_inline int name##_body(owner_t o, unsigned long long *ctx, ##args); \
-	static __always_inline bool name##_if(unsigned long long *ctx, ##args) \
-	{ \
-		return cond; \
-	} \
+	OF_ARGS(bool, name##_if, cond, ##args) \
 	PROGRAM(section, "current", opts, sec, name, unsigned long long, tracepoint) \
 	{ \
 		/* Most system calls get no further, so nothing is prepared before. */ \
@@ -149,14 +153,8 @@ static __always_inline void end_function(void)
  */
 #define TRACE_CURRENT_IF_ELSE(opts, sec, name, cond, stale, stale_expr, args...) \
 	static __always_inline int name##_body(owner_t o, unsigned long long *ctx, ##args); \
-	static __always_inline bool name##_if(unsigned long long *ctx, ##args) \
-	{ \
-		return cond; \
-	} \
-	static __always_inline __u64 name##_stale(unsigned long long *ctx, ##args) \
-	{ \
-		return (__u64)(stale_expr); \
-	} \
+	OF_ARGS(bool, name##_if, cond, ##args) \
+	OF_ARGS(__u64, name##_stale, (__u64)(stale_expr), ##args) \
 	PROGRAM(section, "current", opts, sec, name, unsigned long long, tracepoint) \
 	{ \
 		struct cbpf_owned o = {}; \
@@ -179,14 +177,8 @@ static __always_inline void end_function(void)
 
 #define TRACE_TASK_IF(opts, sec, name, subject, cond, args...) \
 	static __always_inline int name##_body(owner_t o, unsigned long long *ctx, ##args); \
-	static __always_inline struct task_struct *name##_of(unsigned long long *ctx, ##args) \
-	{ \
-		return subject; \
-	} \
-	static __always_inline bool name##_if(unsigned long long *ctx, ##args) \
-	{ \
-		return cond; \
-	} \
+	OF_ARGS(struct task_struct *, name##_of, subject, ##args) \
+	OF_ARGS(bool, name##_if, cond, ##args) \
 	PROGRAM(section, "task", opts, sec, name, unsigned long long, tracepoint) \
 	{ \
 		struct cbpf_owned o = {}; \
@@ -222,22 +214,10 @@ static __always_inline void end_function(void)
  */
 #define TRACE_KEYED_IF_ELSE(opts, sec, name, cond, map, key_expr, anonymous_expr, stale, stale_expr, args...) \
 	static __always_inline int name##_body(owner_t o, void *at, unsigned long long *ctx, ##args); \
-	static __always_inline bool name##_if(unsigned long long *ctx, ##args) \
-	{ \
-		return cond; \
-	} \
-	static __always_inline __u64 name##_key(unsigned long long *ctx, ##args) \
-	{ \
-		return (__u64)(key_expr); \
-	} \
-	static __always_inline bool name##_anonymous(unsigned long long *ctx, ##args) \
-	{ \
-		return anonymous_expr; \
-	} \
-	static __always_inline __u64 name##_stale(unsigned long long *ctx, ##args) \
-	{ \
-		return (__u64)(stale_expr); \
-	} \
+	OF_ARGS(bool, name##_if, cond, ##args) \
+	OF_ARGS(__u64, name##_key, (__u64)(key_expr), ##args) \
+	OF_ARGS(bool, name##_anonymous, anonymous_expr, ##args) \
+	OF_ARGS(__u64, name##_stale, (__u64)(stale_expr), ##args) \
 	PROGRAM(section, "keyed", opts, sec, name, unsigned long long, tracepoint) \
 	{ \
 		struct cbpf_owned o = {}; \
@@ -285,22 +265,10 @@ static __always_inline void end_function(void)
  */
 #define TRACE_MOVED(opts, sec, name, from, from_expr, to, to_expr, since_expr, anonymous_expr, args...) \
 	static __always_inline int name##_body(owner_t o, void *at, unsigned long long *ctx, ##args); \
-	static __always_inline __u64 name##_from(unsigned long long *ctx, ##args) \
-	{ \
-		return (__u64)(from_expr); \
-	} \
-	static __always_inline __u64 name##_to(unsigned long long *ctx, ##args) \
-	{ \
-		return (__u64)(to_expr); \
-	} \
-	static __always_inline __u64 name##_since(unsigned long long *ctx, ##args) \
-	{ \
-		return since_expr; \
-	} \
-	static __always_inline bool name##_anonymous(unsigned long long *ctx, ##args) \
-	{ \
-		return anonymous_expr; \
-	} \
+	OF_ARGS(__u64, name##_from, (__u64)(from_expr), ##args) \
+	OF_ARGS(__u64, name##_to, (__u64)(to_expr), ##args) \
+	OF_ARGS(__u64, name##_since, since_expr, ##args) \
+	OF_ARGS(bool, name##_anonymous, anonymous_expr, ##args) \
 	PROGRAM(section, "keyed", opts, sec, name, unsigned long long, tracepoint) \
 	{ \
 		__u64 from_key = name##_from(___bpf_ctx_cast(args)); \
@@ -381,14 +349,8 @@ static __always_inline bool record_as(owner_t o, void *map, __u64 key, const voi
  * There is no body, so nothing else can be done with it; whoever reads it there has a proof.
  */
 #define NOTE_OF_CPU(opts, sec, name, map, cpu_expr, value_expr, args...) \
-	static __always_inline __u32 name##_cpu(unsigned long long *ctx, ##args) \
-	{ \
-		return cpu_expr; \
-	} \
-	static __always_inline __u64 name##_value(unsigned long long *ctx, ##args) \
-	{ \
-		return value_expr; \
-	} \
+	OF_ARGS(__u32, name##_cpu, cpu_expr, ##args) \
+	OF_ARGS(__u64, name##_value, value_expr, ##args) \
 	PROGRAM(section, "keyed", opts, sec, name, unsigned long long, tracepoint) \
 	{ \
 		__u32 cpu = name##_cpu(___bpf_ctx_cast(args)); \
