@@ -54,6 +54,8 @@ pub fn pidfd(pid: u32) -> Result<OwnedFd> {
 /// `/proc/PID/status`.
 #[derive(Clone, Debug)]
 pub struct Status {
+    /// The process that it is a thread of.
+    pub tgid: u32,
     /// Real, effective, saved and file system uid, as the reader's user namespace numbers them.
     pub uids: [u32; 4],
     /// The real gid.
@@ -85,6 +87,7 @@ impl Status {
         let mask = |key: &str| u64::from_str_radix(line(key)?.trim(), 16).ok();
         let gid = numbers("Gid")?;
         Some(Self {
+            tgid: *numbers("Tgid")?.first()?,
             uids: numbers("Uid")?.try_into().ok()?,
             gid: *gid.first()?,
             gids: [vec![*gid.get(1)?], numbers("Groups")?].concat(),
@@ -170,11 +173,12 @@ mod tests {
 
     #[test]
     fn the_status_of_a_process_is_read() {
-        let text = "Name:\ta\\nUid:\\t0\nUid:\t1000\t1000\t1000\t1000\nGid:\t101\t100\t100\t100\nGroups:\t27 100 \n\
+        let text = "Name:\ta\\nUid:\\t0\nTgid:\t4711\nUid:\t1000\t1000\t1000\t1000\nGid:\t101\t100\t100\t100\nGroups:\t27 100 \n\
                     NSpid:\t4711\t12\t1\nCapPrm:\t000001c000000000\nCapEff:\t000000c000000000\nSeccomp:\t2\n";
         let status = Status::parse(text).unwrap();
         assert_eq!((status.uids, status.gid, status.gids), ([1000; 4], 101, vec![100, 27, 100]));
         assert_eq!((status.pids, status.effective, status.permitted), (vec![4711, 12, 1], 3 << 38, 7 << 38));
+        assert_eq!(status.tgid, 4711);
         assert!(status.seccomp && Status::parse("Uid:\t1\n").is_none());
     }
 

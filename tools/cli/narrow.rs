@@ -11,6 +11,7 @@ use std::ptr::null_mut;
 use cbpf_common::grant::Grant;
 use cbpf_common::options::Shared;
 use cbpf_common::owner::Scope;
+use cbpf_common::proc::Status;
 use cbpf_common::say::say;
 
 use crate::cli::run::Usage;
@@ -26,7 +27,7 @@ pub fn look(shared: &Shared, grant: &Grant) -> Result<(), Usage> {
     }
     let listed = [("-p", &shared.pids), ("-t", &shared.tids)];
     for (option, id) in listed.into_iter().flat_map(|(option, ids)| ids.iter().map(move |id| (option, *id))) {
-        let status = fs::read_to_string(format!("/proc/{id}/status"));
+        let status = Status::of(id);
         let why = status.map_or_else(|_| Some("there is no such task here".into()), |s| never(&s, option, id, own));
         let why = why.or_else(|| own.and_then(|_| untraceable(id)).map(Into::into));
         if let Some(why) = why.filter(|_| !shared.quiet) {
@@ -36,20 +37,14 @@ pub fn look(shared: &Shared, grant: &Grant) -> Result<(), Usage> {
     Ok(())
 }
 
-/// Why a task of this `/proc/ID/status` cannot match.
-fn never(status: &str, option: &str, id: u32, own: Option<u32>) -> Option<String> {
-    let numbers = |key: &str| -> Vec<u32> {
-        let line = status.lines().find_map(|line| line.strip_prefix(key));
-        line.unwrap_or_default().split_whitespace().map_while(|n| n.parse().ok()).collect()
-    };
-    if let ("-p", [tgid]) = (option, &numbers("Tgid:")[..])
-        && *tgid != id
-    {
-        return Some(format!("that is a thread of {tgid}; -t takes threads"));
+/// Why a task of this status cannot match.
+fn never(status: &Status, option: &str, id: u32, own: Option<u32>) -> Option<String> {
+    if option == "-p" && status.tgid != id {
+        return Some(format!("that is a thread of {}; -t takes threads", status.tgid));
     }
     let own = own?;
     // Real, effective and saved uid decide (cbpf-ownership(7)); the fourth is the file system's.
-    let other = numbers("Uid:").into_iter().take(3).find(|uid| *uid != own)?;
+    let other = status.uids[..3].iter().find(|uid| **uid != own)?;
     Some(format!("it runs under uid {other}, and scope user is your own, {own}; a wider --scope has it"))
 }
 
@@ -95,10 +90,11 @@ mod tests {
 
     #[test]
     fn what_never_matches_is_told_apart() {
-        let status = "Name:\tsh\nTgid:\t7\nPid:\t7\nUid:\t1000\t0\t1000\t0\n";
-        assert_eq!(never(status, "-p", 7, None), None);
-        assert!(never(status, "-p", 8, None).is_some_and(|why| why.contains("thread of 7")));
-        assert!(never(status, "-t", 8, Some(1000)).is_some_and(|why| why.contains("uid 0,")));
-        assert_eq!(never("Tgid:\t7\nUid:\t5\t5\t5\t0\n", "-p", 7, Some(5)), None);
+        let of = |uids| Status { tgid: 7, uids, ..Status::of("self").expect("status") };
+        let status = of([1000, 0, 1000, 0]);
+        assert_eq!(never(&status, "-p", 7, None), None);
+        assert!(never(&status, "-p", 8, None).is_some_and(|why| why.contains("thread of 7")));
+        assert!(never(&status, "-t", 8, Some(1000)).is_some_and(|why| why.contains("uid 0,")));
+        assert_eq!(never(&of([5, 5, 5, 0]), "-p", 7, Some(5)), None);
     }
 }
