@@ -47,6 +47,8 @@ pub struct Permit {
     pub viewer: Viewer,
 }
 
+/// What fixes a refusal.
+const ASK: &str = "ask whoever runs the daemon: cbpfd check --pid PID explains its policy";
 /// What is wrong with an answer of another kind than the question's.
 const ANOTHER: &str = "the daemon answers another question";
 
@@ -111,9 +113,7 @@ pub fn ask(request: &Request) -> Result<Permit> {
             Ok(Permit { client, scope, viewer: viewer(granted) })
         }
         ToClient::ScopeRefused(why) => Err(ScopeRefused(why).into()),
-        ToClient::Refused(why) => {
-            Err(missing(why, "ask whoever runs the daemon: cbpfd check --pid PID explains its policy").into())
-        }
+        ToClient::Refused(why) => Err(missing(why, ASK).into()),
         _ => Err(words(anyhow!(ANOTHER)).into()),
     }
 }
@@ -215,10 +215,7 @@ impl Client {
             ToClient::Started(started) => started,
             ToClient::NotHere(reasons) => bail!(Refused { tool: plan.object.name, reasons }),
             ToClient::Refused(why) => {
-                bail!(NoGrant(vec![missing(
-                    why,
-                    "ask whoever runs the daemon: cbpfd check --pid PID explains its policy"
-                )]))
+                bail!(NoGrant(vec![missing(why, ASK)]))
             }
             ToClient::Failed(why) => bail!("the daemon: {why}"),
             _ => bail!(ANOTHER),

@@ -12,7 +12,7 @@ use crate::locked;
 use crate::peer::Account;
 
 /// Connections at a time, or sessions, of all clients.
-const MOST: usize = 256;
+const MOST: u32 = 256;
 
 pub struct Accounts {
     counts: Mutex<Counts>,
@@ -58,7 +58,7 @@ impl Accounts {
     pub fn count(&self, account: Account, what: What, most: u32) -> Result<Counted<'_>> {
         let mut counts = locked(&self.counts);
         let all: u32 = counts.live.iter().filter(|((_, w), _)| *w == what).map(|(_, n)| n).sum();
-        ensure!((all as usize) < MOST, "the daemon has as many clients as it takes");
+        ensure!(all < MOST, "the daemon has as many clients as it takes");
         let mut kept = 0;
         if what == What::Session && !counts.over.is_empty() {
             let held = self.held()?;
