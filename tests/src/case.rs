@@ -139,9 +139,16 @@ fn foreign_uid() -> u32 {
 
 /// Debian's 5.10 wants it for perf_event_open() when perf_event_paranoid is 3.
 pub const CAP_SYS_ADMIN: u32 = 21;
-pub const CAP_SYS_RESOURCE: u32 = 24;
-pub const CAP_PERFMON: u32 = 38;
-pub const CAP_BPF: u32 = 39;
+const CAP_SYS_RESOURCE: u32 = 24;
+const CAP_PERFMON: u32 = 38;
+const CAP_BPF: u32 = 39;
+/// What a user traces with. CAP_SYS_RESOURCE: before 5.11 maps count against RLIMIT_MEMLOCK.
+const TO_TRACE: [u32; 3] = [CAP_BPF, CAP_PERFMON, CAP_SYS_RESOURCE];
+
+/// Makes a command that of [`own_uid`], with what strict tracing takes and nothing more.
+pub fn become_owner(command: &mut Command) {
+    process::become_user(command, own_uid(), process::available(&TO_TRACE));
+}
 
 /// Is this a guest of the ladder? It says so.
 pub fn emulated() -> bool {
@@ -162,8 +169,7 @@ pub enum Outcome {
 
 /// Runs a case for a user with capabilities of its own, in scope `user`: the foreign process has another uid.
 pub fn user_scope(case: &Case) -> Result<Outcome> {
-    // CAP_SYS_RESOURCE: before 5.11 maps count against RLIMIT_MEMLOCK.
-    let caps = [&[CAP_BPF, CAP_PERFMON, CAP_SYS_RESOURCE], case.extra_caps].concat();
+    let caps = [&TO_TRACE[..], case.extra_caps].concat();
     let own = |notes: &Path| process::spawn(&mut work(case, "own", notes)?, Some(own_uid()), 0);
     let foreign = || process::spawn(&mut work(case, "foreign", Path::new(""))?, Some(foreign_uid()), 0)?.finish();
     run(case, "strict", "user", Some((own_uid(), caps)), &[&own], &foreign)

@@ -11,8 +11,8 @@ use std::thread;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
-use crate::case::{CAP_BPF, CAP_PERFMON, CAP_SYS_RESOURCE, own_uid};
-use crate::process::{self, Running, cbpf};
+use crate::case::{become_owner, own_uid};
+use crate::process::{Running, cbpf};
 
 /// Runs `work` in a thread of another user's.
 fn by<T: Send>(uid: u32, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
@@ -35,7 +35,7 @@ fn by<T: Send>(uid: u32, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
 fn histograms(tool: &str, args: &[&str], meanwhile: impl FnOnce() -> Result<()>) -> Result<Vec<Value>> {
     let mut command = Command::new(cbpf()?);
     command.args([tool, "--json", "--grant", "strict", "--scope", "user"]).args(args);
-    process::become_user(&mut command, own_uid(), process::available(&[CAP_BPF, CAP_PERFMON, CAP_SYS_RESOURCE]));
+    become_owner(&mut command);
     let running = Running::start(&mut command)?.map_err(|(_, stderr)| anyhow::anyhow!(stderr))?;
     meanwhile()?;
     let (records, _) = running.stop()?;

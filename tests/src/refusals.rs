@@ -9,8 +9,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-use crate::case::{CAP_BPF, CAP_PERFMON, CAP_SYS_RESOURCE, own_uid};
-use crate::process::{available, become_user, cbpf, own_exe};
+use crate::case::{become_owner, own_uid};
+use crate::process::{become_user, cbpf, own_exe};
 
 /// Who starts cbpf.
 #[derive(Clone, Copy)]
@@ -28,7 +28,7 @@ fn run(who: As, args: &[&str]) -> Result<(i32, String, String)> {
     command.args(args).stdin(Stdio::null()).env_remove("CBPF_TOKEN_PATH").env_remove("CBPF_SOCKET");
     match who {
         As::Root => {}
-        As::User => become_user(&mut command, own_uid(), available(&[CAP_BPF, CAP_PERFMON, CAP_SYS_RESOURCE])),
+        As::User => become_owner(&mut command),
         As::Nobody => become_user(&mut command, own_uid(), Vec::new()),
     }
     let output = command.output()?;

@@ -5,7 +5,7 @@ use std::ffi::CString;
 use std::fs::{self, Permissions};
 use std::io::{self, Read as _};
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -13,15 +13,13 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result, ensure};
 use nix::mount::{MsFlags, mount, umount};
 
-use crate::case::{CAP_BPF, CAP_PERFMON, CAP_SYS_RESOURCE, own_uid};
+use crate::case::{become_owner, own_uid};
 use crate::process::{self, Running, cbpf};
 
-/// A way to run a program.
+/// A way to run a program that is root's.
 struct Way {
     name: &'static str,
     mode: u32,
-    /// Of the file; None: the user's own.
-    owner: Option<u32>,
     /// It has CAP_NET_RAW, as ping may have.
     capable: bool,
     /// In a user namespace that the user makes for it.
@@ -30,7 +28,7 @@ struct Way {
     hidden: Option<&'static str>,
 }
 
-const PLAIN: Way = Way { name: "plain", mode: 0o755, owner: Some(0), capable: false, userns: false, hidden: None };
+const PLAIN: Way = Way { name: "plain", mode: 0o755, capable: false, userns: false, hidden: None };
 const WAYS: [Way; 6] = [
     PLAIN,
     Way { name: "set-uid", mode: 0o4755, hidden: Some("it is set-uid"), ..PLAIN },
@@ -53,7 +51,6 @@ pub fn open(file: &str) -> Result<()> {
 /// Makes a program of that kind.
 fn make(way: &Way, program: &Path) -> Result<()> {
     fs::copy(process::own_exe()?, program)?;
-    chown(program, way.owner, way.owner)?;
     fs::set_permissions(program, Permissions::from_mode(way.mode))?;
     if way.capable {
         let value: Vec<u8> = NET_RAW.iter().flat_map(|word| word.to_le_bytes()).collect();
@@ -87,7 +84,7 @@ fn command(way: &Way, program: &Path, args: &[&str]) -> Command {
 fn opensnoop(args: &[&str]) -> Result<Command> {
     let mut tool = Command::new(cbpf()?);
     tool.args(["opensnoop", "--json", "--grant", "strict", "--scope", "user"]).args(args);
-    process::become_user(&mut tool, own_uid(), process::available(&[CAP_BPF, CAP_PERFMON, CAP_SYS_RESOURCE]));
+    become_owner(&mut tool);
     Ok(tool)
 }
 
